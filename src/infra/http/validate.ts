@@ -1,0 +1,93 @@
+import { plainToInstance } from 'class-transformer';
+import { getMetadataStorage, validateSync, type ValidationError } from 'class-validator';
+import { AppError, validationError, type ErrorDetail } from '../../common/errors.js';
+
+export type DtoClass<T extends object = object> = new () => T;
+
+interface DtoShape {
+  declared: ReadonlySet<string>;
+  /** Whether a field is itself a DTO, which class-transformer must then build. */
+  nested: boolean;
+}
+
+const MAX_DEPTH = 16;
+const shapes = new WeakMap<DtoClass, DtoShape>();
+
+/**
+ * Checks what a client sent and returns it as an instance of its DTO. REST bodies, queries and socket events all
+ * pass here, so that they refuse the same things: unknown fields, a list where an object is declared, keys that
+ * shadow Object's own, nesting no DTO has, U+0000 and lone surrogates (PostgreSQL stores neither).
+ *
+ * @param fromStrings true for queries and multipart fields, whose numbers and booleans arrive as text
+ * @throws AppError VALIDATION_FAILED naming every bad field
+ */
+export function validateInput<T extends object>(dto: DtoClass<T>, input: unknown, fromStrings = false): T {
+  if (input === null || typeof input !== 'object' || Array.isArray(input)) {
+    throw new AppError('VALIDATION_FAILED', {
+      message: 'An object is expected here.',
+      details: [{ field: '', message: 'must be an object' }],
+    });
+  }
+  const shape = shapeOf(dto);
+  const problems: ErrorDetail[] = [];
+  for (const key of Object.keys(input)) {
+    if (!shape.declared.has(key)) problems.push({ field: key, message: 'is not a field of this request' });
+    else checkValue((input as Record<string, unknown>)[key], key, 1, problems);
+  }
+  if (problems.length > 0) throw validationError(problems);
+
+  if (shape.declared.size === 0) return new dto();
+
+  const instance =
+    shape.nested || fromStrings ? plainToInstance(dto, input) : Object.assign(new dto(), input);
+  const errors = validateSync(instance, {
+    whitelist: shape.nested,
+    forbidNonWhitelisted: shape.nested,
+    // A DTO without a field is known all the same; what is not declared has been refused above.
+    forbidUnknownValues: false,
+  });
+  if (errors.length > 0) throw validationError(errors.flatMap((error) => detailsOf(error, '')));
+  return instance;
+}
+
+function shapeOf(dto: DtoClass): DtoShape {
+  let shape = shapes.get(dto);
+  if (!shape) {
+    const metadata = getMetadataStorage().getTargetValidationMetadatas(dto, '', false, false);
+    shape = {
+      declared: new Set(metadata.map((field) => field.propertyName)),
+      nested: metadata.some((field) => field.type === 'nestedValidation'),
+    };
+    shapes.set(dto, shape);
+  }
+  return shape;
+}
+
+function checkValue(value: unknown, path: string, depth: number, problems: ErrorDetail[]): void {
+  if (typeof value === 'string') {
+    if (value.includes('\u0000')) problems.push({ field: path, message: 'must not contain U+0000' });
+    else if (!value.isWellFormed()) problems.push({ field: path, message: 'must be well-formed Unicode' });
+  } else if (typeof value === 'object' && value !== null) {
+    if (depth >= MAX_DEPTH) {
+      problems.push({ field: path, message: `must not be nested deeper than ${MAX_DEPTH} levels` });
+      return;
+    }
+    for (const key of Object.keys(value)) {
+      const childPath = `${path}.${key}`;
+      if (!Array.isArray(value) && key in Object.prototype) {
+        problems.push({ field: childPath, message: 'is not a field of this request' });
+      } else {
+        checkValue((value as Record<string, unknown>)[key], childPath, depth + 1, problems);
+      }
+    }
+  }
+}
+
+function detailsOf(error: ValidationError, parent: string): ErrorDetail[] {
+  const field = parent === '' ? error.property : `${parent}.${error.property}`;
+  const own = Object.values(error.constraints ?? {}).map((message) => ({
+    field,
+    message: message.startsWith(`${error.property} `) ? message.slice(error.property.length + 1) : message,
+  }));
+  return [...own, ...(error.children ?? []).flatMap((child) => detailsOf(child, field))];
+}

@@ -1,0 +1,41 @@
+import { ValidateBy, buildMessage, type ValidationOptions } from 'class-validator';
+
+/** Code points, as the contract counts text: `@Length` counts UTF-16 units. */
+export function codePointLength(text: string): number {
+  let length = 0;
+  for (const _ of text) length++;
+  return length;
+}
+
+/** A string of `min` to `max` code points. */
+export function CodePoints(min: number, max: number, options?: ValidationOptions): PropertyDecorator {
+  return ValidateBy(
+    {
+      name: 'codePoints',
+      validator: {
+        validate: (value: unknown) => {
+          if (typeof value !== 'string' || value.length > max * 2) return false;
+          const length =
+            value.length <= max && value.length > min * 2 ? value.length : codePointLength(value);
+          return length >= min && length <= max;
+        },
+        defaultMessage: buildMessage(() => `$property must be text of ${min} to ${max} characters`, options),
+      },
+    },
+    options,
+  );
+}
+
+/** A string with something to see in it: not white space alone. */
+export function NotBlank(options?: ValidationOptions): PropertyDecorator {
+  return ValidateBy(
+    {
+      name: 'notBlank',
+      validator: {
+        validate: (value: unknown) => typeof value === 'string' && /\S/u.test(value),
+        defaultMessage: buildMessage(() => '$property must not be white space alone', options),
+      },
+    },
+    options,
+  );
+}
