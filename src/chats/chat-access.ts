@@ -1,0 +1,59 @@
+import { Injectable } from '@nestjs/common';
+import { PgSignalListener } from '../infra/events/pg-signals.js';
+import type { ChatType } from './chats.dto.js';
+import { ChatsRepository } from './chats.repository.js';
+
+interface Access {
+  type: ChatType;
+  blocked: boolean;
+}
+
+const MAX_ENTRIES = 50_000;
+
+/**
+ * Who may take part in which chat, remembered for what happens many times a minute.
+ *
+ * An entry dies at once on the signal sent by the transaction that changes it, and nothing is kept while the
+ * connection that brings those signals is down. A lookup that was under way when a signal came is not kept.
+ */
+@Injectable()
+export class ChatAccess {
+  private readonly entries = new Map<string, Access>();
+  private changes = 0;
+
+  constructor(
+    private readonly repository: ChatsRepository,
+    private readonly signals: PgSignalListener,
+  ) {
+    signals.on('chat-access-changed', ({ chatId, userIds }) => {
+      this.changes++;
+      for (const userId of userIds) this.entries.delete(keyOf(userId, chatId));
+    });
+    signals.onDrop(() => {
+      this.changes++;
+      this.entries.clear();
+    });
+  }
+
+  /** Null for who is not a present member. */
+  async find(userId: string, chatId: string): Promise<Access | null> {
+    const key = keyOf(userId, chatId);
+    const known = this.entries.get(key);
+    if (known) return known;
+    const changesBefore = this.changes;
+    const access = await this.repository.findAccess(userId, chatId);
+    if (access && this.signals.connected && this.changes === changesBefore) this.keep(key, access);
+    return access;
+  }
+
+  private keep(key: string, access: Access): void {
+    this.entries.set(key, access);
+    if (this.entries.size <= MAX_ENTRIES) return;
+    const oldest = this.entries.keys().next();
+    if (!oldest.done) this.entries.delete(oldest.value);
+  }
+}
+
+function keyOf(userId: string, chatId: string): string {
+  return `${chatId}:${userId}`;
+}

@@ -1,0 +1,194 @@
+import { Injectable } from '@nestjs/common';
+import type { Pair } from '../common/pairs.js';
+import { Database } from '../infra/database/database.js';
+import type { PrismaTransaction } from '../infra/database/prisma.service.js';
+import type { ChatType, MemberRole } from './chats.dto.js';
+
+/** A chat together with one member's place in it. */
+export interface ChatForMemberRow {
+  id: string;
+  type: ChatType;
+  name: string | null;
+  created_by_id: string | null;
+  user_lo: string | null;
+  user_hi: string | null;
+  last_seq: number;
+  created_at: Date;
+  updated_at: Date;
+  role: MemberRole;
+  joined_seq: number;
+  cleared_seq: number;
+  delivered_seq: number;
+  read_seq: number;
+  muted_until: Date | null;
+  pinned: boolean;
+  archived: boolean;
+  marked_unread: boolean;
+}
+
+export interface MemberRow {
+  chat_id: string;
+  user_id: string;
+  role: MemberRole;
+  joined_at: Date;
+}
+
+export interface OthersRow {
+  chat_id: string;
+  member_count: number;
+  delivered_seq: number;
+  read_seq: number;
+}
+
+/** Where a page of the chat list starts: after the chat with these values. */
+export interface ChatListPosition {
+  pinned: boolean;
+  updatedAt: Date;
+  id: string;
+}
+
+const CHAT_FOR_MEMBER = `
+  c.id, c.type, c.name, c.created_by_id, c.user_lo, c.user_hi, c.last_seq, c.created_at, c.updated_at,
+  m.role, m.joined_seq, m.cleared_seq, m.delivered_seq, m.read_seq, m.muted_until, m.pinned, m.archived, m.marked_unread`;
+
+@Injectable()
+export class ChatsRepository {
+  constructor(private readonly database: Database) {}
+
+  /** The chat as a present member has it, or null for everyone else. */
+  async findForMember(userId: string, chatId: string): Promise<ChatForMemberRow | null> {
+    const rows = await this.database.query<ChatForMemberRow>(
+      {
+        name: 'chats.find-for-member',
+        text: `SELECT ${CHAT_FOR_MEMBER} FROM member m JOIN chat c ON c.id = m.chat_id
+          WHERE m.chat_id = $1 AND m.user_id = $2 AND m.left_at IS NULL`,
+      },
+      [chatId, userId],
+    );
+    return rows[0] ?? null;
+  }
+
+  /** A person's chats, pinned first, then by last activity. */
+  async listForMember(
+    userId: string,
+    archived: boolean,
+    after: ChatListPosition | null,
+    limit: number,
+  ): Promise<ChatForMemberRow[]> {
+    return this.database.query<ChatForMemberRow>(
+      {
+        name: 'chats.list-for-member',
+        text: `SELECT ${CHAT_FOR_MEMBER} FROM member m JOIN chat c ON c.id = m.chat_id
+          WHERE m.user_id = $1 AND m.left_at IS NULL AND m.archived = $2
+            AND ($3::boolean IS NULL OR (m.pinned, c.updated_at, c.id) < ($3, $4::timestamptz, $5::uuid))
+          ORDER BY m.pinned DESC, c.updated_at DESC, c.id DESC
+          LIMIT $6`,
+      },
+      [userId, archived, after?.pinned ?? null, after?.updatedAt ?? null, after?.id ?? null, limit],
+    );
+  }
+
+  /** The first `limit` present members of each chat, `firstUserId` before all others. */
+  async listMembers(chatIds: readonly string[], firstUserId: string, limit: number): Promise<MemberRow[]> {
+    return this.database.query<MemberRow>(
+      {
+        name: 'chats.list-members',
+        text: `SELECT m.chat_id, m.user_id, m.role, m.joined_at
+          FROM unnest($1::uuid[]) WITH ORDINALITY AS c (id, place)
+          CROSS JOIN LATERAL (
+            SELECT * FROM member WHERE chat_id = c.id AND left_at IS NULL
+            ORDER BY user_id = $2 DESC, joined_at, user_id LIMIT $3) m
+          ORDER BY c.place, m.user_id = $2 DESC, m.joined_at, m.user_id`,
+      },
+      [chatIds, firstUserId, limit],
+    );
+  }
+
+  /** How many members each chat has, and the lowest marks among those who are not `userId`. */
+  async listOthers(chatIds: readonly string[], userId: string): Promise<OthersRow[]> {
+    return this.database.query<OthersRow>(
+      {
+        name: 'chats.list-others',
+        text: `SELECT m.chat_id, count(*)::int AS member_count,
+            coalesce(min(m.delivered_seq) FILTER (WHERE m.user_id <> $2), 0) AS delivered_seq,
+            coalesce(min(m.shown_read_seq) FILTER (WHERE m.user_id <> $2), 0) AS read_seq
+          FROM member m WHERE m.chat_id = ANY ($1::uuid[]) AND m.left_at IS NULL
+          GROUP BY m.chat_id`,
+      },
+      [chatIds, userId],
+    );
+  }
+
+  /** Every chat the person is a present member of. */
+  async listChatIds(userId: string): Promise<string[]> {
+    const rows = await this.database.query<{ chat_id: string }>(
+      { name: 'chats.list-ids', text: 'SELECT chat_id FROM member WHERE user_id = $1 AND left_at IS NULL' },
+      [userId],
+    );
+    return rows.map((row) => row.chat_id);
+  }
+
+  /** Whether someone is a present member, and whether a block silences the chat. */
+  async findAccess(userId: string, chatId: string): Promise<{ type: ChatType; blocked: boolean } | null> {
+    const rows = await this.database.query<{ type: ChatType; blocked: boolean }>(
+      {
+        name: 'chats.find-access',
+        text: `SELECT c.type, c.type = 'PRIVATE' AND EXISTS (
+              SELECT FROM block b
+              WHERE (b.blocker_id = c.user_lo AND b.blocked_id = c.user_hi)
+                 OR (b.blocker_id = c.user_hi AND b.blocked_id = c.user_lo)) AS blocked
+          FROM member m JOIN chat c ON c.id = m.chat_id
+          WHERE m.chat_id = $1 AND m.user_id = $2 AND m.left_at IS NULL`,
+      },
+      [chatId, userId],
+    );
+    return rows[0] ?? null;
+  }
+
+  async findPrivateChatId(pair: Pair): Promise<string | null> {
+    const rows = await this.database.query<{ id: string }>(
+      { name: 'chats.find-private', text: 'SELECT id FROM chat WHERE user_lo = $1 AND user_hi = $2' },
+      [pair.userLo, pair.userHi],
+    );
+    return rows[0]?.id ?? null;
+  }
+
+  /**
+   * Creates the pair's private chat with both members, unless it exists: then null, also when another transaction
+   * was first.
+   */
+  async insertPrivateChat(
+    tx: PrismaTransaction,
+    id: string,
+    pair: Pair,
+    createdById: string,
+    at: Date,
+  ): Promise<string | null> {
+    const { count } = await tx.chat.createMany({
+      data: [{ id, type: 'PRIVATE', ...pair, createdById, createdAt: at, updatedAt: at }],
+      skipDuplicates: true,
+    });
+    if (count === 0) return null;
+    await tx.member.createMany({
+      data: [pair.userLo, pair.userHi].map((userId) => ({ chatId: id, userId, joinedAt: at })),
+    });
+    return id;
+  }
+
+  /** Locks the pair's private chat, if there is one, against sends until `tx` ends. */
+  async lockPrivateChat(tx: PrismaTransaction, pair: Pair): Promise<string | null> {
+    const rows = await tx.$queryRaw<{ id: string }[]>`
+      SELECT id FROM chat WHERE user_lo = ${pair.userLo}::uuid AND user_hi = ${pair.userHi}::uuid FOR NO KEY UPDATE`;
+    return rows[0]?.id ?? null;
+  }
+
+  /** Locks, in id order, every chat the person is present in, ends their membership there and returns the chats. */
+  async leaveAll(tx: PrismaTransaction, userId: string, at: Date): Promise<string[]> {
+    const chats = await tx.$queryRaw<{ id: string }[]>`
+      SELECT c.id FROM chat c
+      WHERE c.id IN (SELECT chat_id FROM member WHERE user_id = ${userId}::uuid AND left_at IS NULL)
+      ORDER BY c.id FOR NO KEY UPDATE`;
+    await tx.member.updateMany({ where: { userId, leftAt: null }, data: { leftAt: at } });
+    return chats.map((chat) => chat.id);
+  }
+}

@@ -1,0 +1,174 @@
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { Clock } from '../common/clock.js';
+import { AppError, validationError } from '../common/errors.js';
+import { isId, newId } from '../common/ids.js';
+import { pairOf } from '../common/pairs.js';
+import { BlockHooks } from '../contacts/block-hooks.js';
+import { ContactsService } from '../contacts/contacts.service.js';
+import { PrismaService } from '../infra/database/prisma.service.js';
+import { EventBus } from '../infra/events/event-bus.js';
+import { signalOnCommit } from '../infra/events/pg-signals.js';
+import { Cursors } from '../infra/http/cursors.js';
+import type { Page } from '../infra/http/envelope.js';
+import { AccountRemoval } from '../users/account-removal.js';
+import { ChatAccess } from './chat-access.js';
+import { ChatViews } from './chat-views.js';
+import type { ChatBody, ChatType, CreateChatDto, ListChatsQuery } from './chats.dto.js';
+import { ChatCreated } from './chats.events.js';
+import { ChatsRepository, type ChatForMemberRow } from './chats.repository.js';
+
+/** A present member's place in a chat. */
+export interface Membership {
+  userId: string;
+  chatId: string;
+  chatType: ChatType;
+  /** The first message they may see. */
+  firstSeq: number;
+  lastSeq: number;
+  deliveredSeq: number;
+  readSeq: number;
+}
+
+export interface ChatPage {
+  chats: ChatBody[];
+  page: Page;
+}
+
+/** Chats and who is in them. */
+@Injectable()
+export class ChatsService implements OnModuleInit {
+  constructor(
+    private readonly repository: ChatsRepository,
+    private readonly views: ChatViews,
+    private readonly access: ChatAccess,
+    private readonly contacts: ContactsService,
+    private readonly blockHooks: BlockHooks,
+    private readonly accountRemoval: AccountRemoval,
+    private readonly prisma: PrismaService,
+    private readonly events: EventBus,
+    private readonly cursors: Cursors,
+    private readonly clock: Clock,
+  ) {}
+
+  onModuleInit(): void {
+    this.blockHooks.register(async (tx, pair) => {
+      const chatId = await this.repository.lockPrivateChat(tx, pair);
+      if (!chatId) return;
+      const userIds = [pair.userLo, pair.userHi];
+      await signalOnCommit(tx, 'chat-access-changed', { chatId, userIds, change: 'block' });
+    });
+    this.accountRemoval.onDelete(async (tx, userId) => {
+      for (const chatId of await this.repository.leaveAll(tx, userId, this.clock.now())) {
+        await signalOnCommit(tx, 'chat-access-changed', { chatId, userIds: [userId], change: 'left' });
+      }
+    });
+  }
+
+  /**
+   * Creates the private chat of two people, or answers the one there is.
+   *
+   * @throws AppError NOT_A_CONTACT, BLOCKED, USER_NOT_FOUND, VALIDATION_FAILED
+   */
+  async create(creatorId: string, dto: CreateChatDto): Promise<{ chat: ChatBody; created: boolean }> {
+    const otherId = dto.participantIds[0] ?? '';
+    if (otherId === creatorId) {
+      throw validationError([{ field: 'participantIds', message: 'must be another person' }]);
+    }
+    if (!isId(otherId)) throw new AppError('USER_NOT_FOUND');
+    const pair = pairOf(creatorId, otherId);
+
+    const existing = await this.repository.findPrivateChatId(pair);
+    if (existing) return { chat: await this.get(creatorId, existing), created: false };
+
+    const createdId = await this.prisma.inTransaction(async (tx) => {
+      await this.contacts.assertMayChat(tx, creatorId, otherId);
+      const id = await this.repository.insertPrivateChat(tx, newId(), pair, creatorId, this.clock.now());
+      if (id) {
+        const userIds = [creatorId, otherId];
+        await signalOnCommit(tx, 'chat-access-changed', { chatId: id, userIds, change: 'joined' });
+      }
+      return id;
+    });
+    if (createdId) this.events.publish(new ChatCreated(createdId, [creatorId, otherId]));
+    const chatId = createdId ?? (await this.repository.findPrivateChatId(pair));
+    if (!chatId) throw new AppError('CHAT_NOT_FOUND');
+    return { chat: await this.get(creatorId, chatId), created: createdId !== null };
+  }
+
+  /** @throws AppError INVALID_CURSOR */
+  async list(userId: string, query: ListChatsQuery): Promise<ChatPage> {
+    const scope = `chats:${userId}:${query.archived}`;
+    const position = query.cursor === undefined ? null : this.cursors.decode(scope, query.cursor);
+    const after = position && {
+      pinned: Boolean(position[0]),
+      updatedAt: new Date(String(position[1])),
+      id: String(position[2]),
+    };
+    const rows = await this.repository.listForMember(userId, query.archived, after, query.limit + 1);
+    const shown = rows.slice(0, query.limit);
+    const last = shown.at(-1);
+    return {
+      chats: await this.views.of(userId, shown),
+      page: {
+        nextCursor:
+          last && rows.length > query.limit
+            ? this.cursors.encode(scope, [last.pinned, last.updated_at.toISOString(), last.id])
+            : null,
+      },
+    };
+  }
+
+  /** @throws AppError CHAT_NOT_FOUND */
+  async get(userId: string, chatId: string): Promise<ChatBody> {
+    const row = isId(chatId) ? await this.repository.findForMember(userId, chatId) : null;
+    const [body] = row ? await this.views.of(userId, [row]) : [];
+    if (!body) throw new AppError('CHAT_NOT_FOUND');
+    return body;
+  }
+
+  /** The one door to a chat. @throws AppError CHAT_NOT_FOUND for everyone but present members */
+  async requireMember(userId: string, chatId: string): Promise<Membership> {
+    const membership = await this.findMembership(userId, chatId);
+    if (!membership) throw new AppError('CHAT_NOT_FOUND');
+    return membership;
+  }
+
+  async findMembership(userId: string, chatId: string): Promise<Membership | null> {
+    const row = isId(chatId) ? await this.repository.findForMember(userId, chatId) : null;
+    return row && toMembership(userId, row);
+  }
+
+  /**
+   * Whether someone may take part in a chat's live life (typing): a present member whom no block silences.
+   *
+   * @throws AppError CHAT_NOT_FOUND, BLOCKED
+   */
+  async requireLiveAccess(userId: string, chatId: string): Promise<void> {
+    const access = isId(chatId) ? await this.access.find(userId, chatId) : null;
+    if (!access) throw new AppError('CHAT_NOT_FOUND');
+    if (access.blocked) throw new AppError('BLOCKED');
+  }
+
+  /** The lowest marks among the present members other than `userId`. */
+  async othersMarks(userId: string, chatId: string): Promise<{ deliveredSeq: number; readSeq: number }> {
+    const [others] = await this.repository.listOthers([chatId], userId);
+    return { deliveredSeq: others?.delivered_seq ?? 0, readSeq: others?.read_seq ?? 0 };
+  }
+
+  /** Every chat the person is a present member of. */
+  async listChatIds(userId: string): Promise<string[]> {
+    return this.repository.listChatIds(userId);
+  }
+}
+
+function toMembership(userId: string, row: ChatForMemberRow): Membership {
+  return {
+    userId,
+    chatId: row.id,
+    chatType: row.type,
+    firstSeq: Math.max(row.joined_seq, row.cleared_seq) + 1,
+    lastSeq: row.last_seq,
+    deliveredSeq: row.delivered_seq,
+    readSeq: row.read_seq,
+  };
+}

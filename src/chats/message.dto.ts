@@ -1,0 +1,101 @@
+import { ApiProperty } from '@nestjs/swagger';
+
+export const MESSAGE_TYPES = [
+  'TEXT',
+  'IMAGE',
+  'VIDEO',
+  'AUDIO',
+  'DOCUMENT',
+  'STICKER',
+  'LOCATION',
+  'CONTACTS',
+  'INTERACTIVE',
+  'SYSTEM',
+  'UNSUPPORTED',
+] as const;
+export type MessageType = (typeof MESSAGE_TYPES)[number];
+
+export const MESSAGE_STATUSES = ['QUEUED', 'SENT', 'DELIVERED', 'READ', 'FAILED'] as const;
+export type MessageStatus = (typeof MESSAGE_STATUSES)[number];
+
+export class ReplyToBody {
+  @ApiProperty()
+  id: string;
+
+  @ApiProperty({ type: String, nullable: true })
+  senderId: string | null;
+
+  @ApiProperty({ enum: MESSAGE_TYPES })
+  type: MessageType;
+
+  @ApiProperty({ type: String, nullable: true, description: 'null once deleted for everyone' })
+  text: string | null;
+}
+
+export class ReactionBody {
+  @ApiProperty()
+  emoji: string;
+
+  @ApiProperty({ type: [String] })
+  userIds: string[];
+}
+
+/** A message as its events carry it: one packet for all receivers, so nothing in it is one reader's own. */
+export class EventMessageBody {
+  @ApiProperty()
+  id: string;
+
+  @ApiProperty()
+  chatId: string;
+
+  @ApiProperty({ type: 'integer', description: 'the place in the chat: 1, 2, 3 … without gaps' })
+  seq: number;
+
+  @ApiProperty({ type: 'integer', description: 'grows with every visible change; ignore a lower one' })
+  rev: number;
+
+  @ApiProperty({ type: String, nullable: true, description: 'the id that the sender’s client gave' })
+  clientId: string | null;
+
+  @ApiProperty({ type: String, nullable: true })
+  senderId: string | null;
+
+  @ApiProperty({ enum: MESSAGE_TYPES })
+  type: MessageType;
+
+  @ApiProperty({ type: String, nullable: true })
+  text: string | null;
+
+  @ApiProperty({ type: 'null' })
+  media: null;
+
+  @ApiProperty({ type: [String] })
+  mentions: string[];
+
+  @ApiProperty({ type: ReplyToBody, nullable: true })
+  replyTo: ReplyToBody | null;
+
+  @ApiProperty()
+  forwarded: boolean;
+
+  @ApiProperty({ type: [ReactionBody] })
+  reactions: ReactionBody[];
+
+  @ApiProperty({ enum: MESSAGE_STATUSES })
+  status: MessageStatus;
+
+  @ApiProperty({ type: String, format: 'date-time', nullable: true })
+  editedAt: string | null;
+
+  @ApiProperty({ type: String, format: 'date-time', nullable: true })
+  deletedAt: string | null;
+
+  @ApiProperty({ format: 'date-time' })
+  createdAt: string;
+}
+
+/** A message as one reader sees it. */
+export class MessageBody extends EventMessageBody {
+  @ApiProperty()
+  starred: boolean;
+}

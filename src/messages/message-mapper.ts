@@ -1,0 +1,90 @@
+import { messageId } from '../common/ids.js';
+import type { EventMessageBody, MessageBody, MessageStatus, ReplyToBody } from '../chats/message.dto.js';
+import type { SendInput, Written } from './message-writer.js';
+import type { MessageRow } from './messages.repository.js';
+
+/** The marks that decide what a reader sees as a message's status. */
+export interface ReaderMarks {
+  /** The reader's own. */
+  mine: { deliveredSeq: number; readSeq: number };
+  /** The lowest among the other present members. */
+  others: { deliveredSeq: number; readSeq: number };
+}
+
+const CLIENT_KEY_PREFIX = 'c:';
+
+/** One's own message shows what the others have reported, another's what oneself has. */
+export function statusFor(seq: number, isOwn: boolean, marks: ReaderMarks): MessageStatus {
+  const decisive = isOwn ? marks.others : marks.mine;
+  if (seq <= decisive.readSeq) return 'READ';
+  return seq <= decisive.deliveredSeq ? 'DELIVERED' : 'SENT';
+}
+
+export function toMessageBody(row: MessageRow, readerId: string, marks: ReaderMarks): MessageBody {
+  const isDeleted = row.deleted_at !== null;
+  return {
+    id: messageId(row.chat_id, row.seq),
+    chatId: row.chat_id,
+    seq: row.seq,
+    rev: row.rev,
+    clientId: clientIdOf(row.client_key),
+    senderId: row.sender_id,
+    type: row.type,
+    text: isDeleted ? null : row.text,
+    media: null,
+    mentions: row.mentions,
+    replyTo: replyToOf(row),
+    forwarded: row.forwarded,
+    reactions: [],
+    status: statusFor(row.seq, row.sender_id === readerId, marks),
+    starred: false,
+    editedAt: row.edited_at?.toISOString() ?? null,
+    deletedAt: row.deleted_at?.toISOString() ?? null,
+    createdAt: row.created_at.toISOString(),
+  };
+}
+
+/** A message just committed, as its event carries it. */
+export function toCreatedBody(input: SendInput, { row, at }: Written): EventMessageBody {
+  return {
+    id: messageId(input.chatId, row.seq),
+    chatId: input.chatId,
+    seq: row.seq,
+    rev: 1,
+    clientId: input.clientId,
+    senderId: input.senderId,
+    type: input.type,
+    text: input.text,
+    media: null,
+    mentions: [...input.mentions],
+    replyTo:
+      input.replyToSeq === null || row.reply_type === null
+        ? null
+        : {
+            id: messageId(input.chatId, input.replyToSeq),
+            senderId: row.reply_sender_id,
+            type: row.reply_type,
+            text: row.reply_deleted ? null : row.reply_text,
+          },
+    forwarded: input.forwarded,
+    reactions: [],
+    status: 'SENT',
+    editedAt: null,
+    deletedAt: null,
+    createdAt: at.toISOString(),
+  };
+}
+
+function clientIdOf(key: string): string | null {
+  return key.startsWith(CLIENT_KEY_PREFIX) ? key.slice(CLIENT_KEY_PREFIX.length) : null;
+}
+
+function replyToOf(row: MessageRow): ReplyToBody | null {
+  if (row.reply_to_seq === null || row.reply_type === null) return null;
+  return {
+    id: messageId(row.chat_id, row.reply_to_seq),
+    senderId: row.reply_sender_id,
+    type: row.reply_type,
+    text: row.reply_text,
+  };
+}

@@ -1,0 +1,156 @@
+import { randomUUID } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { AppError } from '../common/errors.js';
+import { Clock } from '../common/clock.js';
+import { Log } from '../infra/observability/log.js';
+import { Metrics } from '../infra/observability/metrics.js';
+import { MessagesRepository, type SendRow, type SentRow } from './messages.repository.js';
+import type { MessageType } from '../chats/message.dto.js';
+
+/** One send, checked at the edge. */
+export interface SendInput {
+  chatId: string;
+  senderId: string;
+  /** The client's own id of this send, at most 64 code points. */
+  clientId: string | null;
+  type: MessageType;
+  text: string | null;
+  replyToSeq: number | null;
+  mentions: readonly string[];
+  forwarded: boolean;
+}
+
+export interface Written {
+  row: SentRow;
+  at: Date;
+}
+
+interface Pending {
+  row: SendRow;
+  resolve: (written: Written) => void;
+  reject: (error: unknown) => void;
+}
+
+/** One statement more in flight than one needs: while it commits, the next batch fills. */
+const MAX_IN_FLIGHT = 2;
+const MAX_BATCH = 256;
+/** Sends that may wait; beyond it the database does not keep up, and waiting longer helps nobody. */
+const MAX_WAITING = 20_000;
+
+/**
+ * The one writer of messages. It collects sends and commits them together.
+ *
+ * Invariants: a chat is never in two calls at once, and sends of a chat leave in the order they came, so `seq`
+ * follows arrival. Every send has a key unique to it, so a batch may be run again after a lost connection without
+ * storing anything twice. A promise resolves only after the commit.
+ */
+@Injectable()
+export class MessageWriter {
+  private waiting: Pending[] = [];
+  private readonly busyChats = new Set<string>();
+  private inFlight = 0;
+  private scheduled = false;
+  private idle: (() => void)[] = [];
+
+  constructor(
+    private readonly repository: MessagesRepository,
+    private readonly clock: Clock,
+    private readonly metrics: Metrics,
+    private readonly log: Log,
+  ) {}
+
+  /** @throws AppError NOT_READY when too many sends wait */
+  async write(input: SendInput): Promise<Written> {
+    if (this.waiting.length >= MAX_WAITING) throw new AppError('NOT_READY', { retryAfterMs: 1000 });
+    const row: SendRow = {
+      chat_id: input.chatId,
+      sender_id: input.senderId,
+      key: input.clientId === null ? `s:${randomUUID()}` : `c:${input.clientId}`,
+      type: input.type,
+      text: input.text,
+      reply_to_seq: input.replyToSeq,
+      mentions: input.mentions.length > 0 ? input.mentions : null,
+      forwarded: input.forwarded,
+    };
+    return new Promise((resolve, reject) => {
+      this.waiting.push({ row, resolve, reject });
+      this.schedule();
+    });
+  }
+
+  /** Resolves once nothing waits and nothing is in flight. */
+  async drained(): Promise<void> {
+    if (this.waiting.length === 0 && this.inFlight === 0) return;
+    await new Promise<void>((resolve) => this.idle.push(resolve));
+  }
+
+  /** Sends that arrive in one turn of the event loop share a statement. */
+  private schedule(): void {
+    if (this.scheduled || this.inFlight >= MAX_IN_FLIGHT) return;
+    this.scheduled = true;
+    setImmediate(() => {
+      this.scheduled = false;
+      this.startBatches();
+    });
+  }
+
+  private startBatches(): void {
+    while (this.inFlight < MAX_IN_FLIGHT) {
+      const batch = this.takeBatch();
+      if (batch.length === 0) break;
+      this.inFlight++;
+      void this.run(batch);
+    }
+    if (this.inFlight === 0 && this.waiting.length === 0) {
+      for (const resolve of this.idle.splice(0)) resolve();
+    }
+  }
+
+  private takeBatch(): Pending[] {
+    const batch: Pending[] = [];
+    const rest: Pending[] = [];
+    for (const pending of this.waiting) {
+      if (batch.length < MAX_BATCH && !this.busyChats.has(pending.row.chat_id)) batch.push(pending);
+      else rest.push(pending);
+    }
+    this.waiting = rest;
+    for (const { row } of batch) this.busyChats.add(row.chat_id);
+    return batch;
+  }
+
+  private async run(batch: Pending[]): Promise<void> {
+    const startedAt = performance.now();
+    try {
+      await this.commit(batch);
+    } catch (error) {
+      if (batch.length === 1) batch[0]?.reject(error);
+      else await this.runOneByOne(batch, error);
+    }
+    this.metrics.messageCommit.observe((performance.now() - startedAt) / 1000);
+    this.metrics.messageBatch.observe(batch.length);
+    for (const { row } of batch) this.busyChats.delete(row.chat_id);
+    this.inFlight--;
+    this.startBatches();
+  }
+
+  private async commit(batch: Pending[]): Promise<void> {
+    const at = this.clock.now();
+    const sent = await this.repository.sendBatch(
+      batch.map((pending) => pending.row),
+      at,
+    );
+    for (const row of sent) batch[row.ord - 1]?.resolve({ row, at });
+  }
+
+  /** One bad input must not harm the others; the keys make it safe to send those again that were stored. */
+  private async runOneByOne(batch: Pending[], error: unknown): Promise<void> {
+    this.log.warn({ err: error, size: batch.length }, 'a batch of sends failed: trying each alone');
+    for (const pending of batch) {
+      try {
+        await this.commit([pending]);
+      } catch (ownError) {
+        pending.reject(ownError);
+      }
+    }
+  }
+}
