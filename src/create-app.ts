@@ -1,0 +1,187 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { INestApplication } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { ExpressAdapter } from '@nestjs/platform-express';
+import { SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
+import compression from 'compression';
+import cors from 'cors';
+import express, { type Express, type NextFunction, type Request, type Response } from 'express';
+import helmet from 'helmet';
+import { AppModule } from './app.module.js';
+import { SystemClock, type Clock } from './common/clock.js';
+import { Readiness } from './health/readiness.js';
+import type { Config } from './infra/config/config.js';
+import { sendError } from './infra/http/exception.filter.js';
+import { buildOpenApi } from './infra/http/openapi-document.js';
+import { isAllowedOrigin } from './infra/http/origins.js';
+import { requestContext } from './infra/http/request-context.js';
+import type { InfraParts } from './infra/infra.module.js';
+import { Log, NestLog, type LogSink } from './infra/observability/log.js';
+import { openInfra } from './infra/open-infra.js';
+import { RealtimeServer } from './realtime/realtime.server.js';
+import { VERSION } from './version.js';
+
+export interface AppOptions {
+  config: Config;
+  /** The migrated database. */
+  databaseUrl: string;
+  /** The same past a pooler. */
+  directUrl: string;
+  clock?: Clock;
+  logSink?: LogSink;
+  /** A server that listens already, and answers 503 until the application takes it over. */
+  server?: Server;
+}
+
+export interface RunningApp {
+  /** Where it can be reached from this machine, without a slash at the end. */
+  url: string;
+  server: Server;
+  nest: INestApplication;
+  log: Log;
+  /** Finishes what has begun, tells the sockets and closes every connection. */
+  close(): Promise<void>;
+}
+
+/** Largest JSON body in bytes: a text of 4,096 characters, each written as an escape, fits many times. */
+const MAX_JSON_BYTES = 256 * 1024;
+/** Longer than the 60 s after which most load balancers let an idle connection go, so that they close it and not we. */
+const KEEP_ALIVE_MS = 75_000;
+/** How long requests may still take once the server is told to stop, in milliseconds. */
+const DRAIN_MS = 20_000;
+
+/** Starts the whole server on a migrated database and resolves once it serves. */
+export async function createApp(options: AppOptions): Promise<RunningApp> {
+  const { config } = options;
+  const log = new Log(config.logLevel, options.logSink);
+  const infra = await openInfra(
+    config,
+    options.databaseUrl,
+    options.directUrl,
+    options.clock ?? new SystemClock(),
+    log,
+  );
+  const server = options.server ?? createServer();
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
+  const app = express();
+  const adapter = new ServerAdapter(app, server);
+  useMiddleware(app, infra.parts);
+  const nest = await NestFactory.create(AppModule.with(infra.parts), adapter, {
+    bodyParser: false,
+    logger: new NestLog(log),
+    abortOnError: false,
+  });
+  setUpDocs(nest);
+  await nest.init();
+
+  const realtime = config.role === 'worker' ? null : nest.get(RealtimeServer);
+  // In this order: Socket.IO puts itself before the listener that is there.
+  adapter.serve();
+  realtime?.attach(server);
+  if (!server.listening) await listen(server, config);
+
+  let closing: Promise<void> | undefined;
+  const close = async (): Promise<void> => {
+    nest.get(Readiness).startDraining();
+    await realtime?.close();
+    await closeServer(server);
+    await nest.close();
+    await infra.close();
+    log.flush();
+  };
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    server,
+    nest,
+    log,
+    close: () => (closing ??= close()),
+  };
+}
+
+/** Lets Nest route the requests of a server that we listen on, and close, ourselves. */
+class ServerAdapter extends ExpressAdapter {
+  constructor(
+    private readonly app: Express,
+    private readonly server: Server,
+  ) {
+    super(app);
+  }
+
+  override initHttpServer(): void {
+    this.setHttpServer(this.server);
+  }
+
+  override async close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  serve(): void {
+    this.server.removeAllListeners('request');
+    this.server.on('request', this.app);
+  }
+}
+
+function useMiddleware(app: Express, parts: InfraParts): void {
+  const { config } = parts;
+  app.disable('x-powered-by');
+  app.set('etag', false);
+  app.set('trust proxy', config.trustProxy);
+  app.use(requestContext(parts.log, parts.metrics));
+  // Who serves plain HTTP in a network of their own needs the pages of /docs to load over it.
+  app.use(helmet({ contentSecurityPolicy: { directives: { upgradeInsecureRequests: null } } }));
+  app.use('/api', (_request: Request, response: Response, next: NextFunction) => {
+    response.setHeader('Cache-Control', 'no-store');
+    next();
+  });
+  app.use(
+    cors({
+      origin: (origin, allow) => {
+        allow(null, origin !== undefined && isAllowedOrigin(config.corsOrigins, origin));
+      },
+      credentials: true,
+      exposedHeaders: ['X-Request-Id', 'RateLimit', 'RateLimit-Policy', 'Retry-After'],
+      maxAge: 600,
+    }),
+  );
+  app.use(compression());
+  app.use(express.json({ limit: MAX_JSON_BYTES, strict: false }));
+  // Before Nest's own, which answers every unreadable body alike.
+  app.use((error: unknown, request: Request, response: Response, _next: NextFunction) => {
+    sendError(error, request, response, parts.log);
+  });
+}
+
+function setUpDocs(nest: INestApplication): void {
+  let document: OpenAPIObject | undefined;
+  const describe = (): OpenAPIObject => (document ??= buildOpenApi(nest, VERSION));
+  SwaggerModule.setup('docs', nest, describe, {
+    jsonDocumentUrl: 'docs-json',
+    yamlDocumentUrl: 'docs-yaml',
+    customSiteTitle: 'Parley API',
+  });
+}
+
+async function listen(server: Server, config: Config): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(config.port, config.host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+async function closeServer(server: Server): Promise<void> {
+  const closed = new Promise<void>((resolve) => {
+    server.close(() => {
+      resolve();
+    });
+  });
+  server.closeIdleConnections();
+  const cutOff = setTimeout(() => {
+    server.closeAllConnections();
+  }, DRAIN_MS);
+  await closed;
+  clearTimeout(cutOff);
+}

@@ -1,0 +1,53 @@
+import { Injectable } from '@nestjs/common';
+import { ChatsService } from '../chats/chats.service.js';
+import { MessagesService } from '../messages/messages.service.js';
+import { ReceiptsService } from '../messages/receipts.service.js';
+import { PresenceSubscriptions } from './presence-subscriptions.js';
+import type { ClientEventHandlers } from './realtime.dispatcher.js';
+import { rooms } from './rooms.js';
+import { TypingService } from './typing.service.js';
+
+/** What each client event does: one service call, as a REST route would make it. */
+@Injectable()
+export class RealtimeGateway {
+  constructor(
+    private readonly messages: MessagesService,
+    private readonly receipts: ReceiptsService,
+    private readonly chats: ChatsService,
+    private readonly typing: TypingService,
+    private readonly presence: PresenceSubscriptions,
+  ) {}
+
+  readonly handlers: ClientEventHandlers = {
+    'send-message': async (socket, { chatId, ...dto }) => {
+      const { message } = await this.messages.send(socket.data.principal.userId, chatId, dto, socket.id);
+      return message;
+    },
+    'mark-delivered': async (socket, { chatId, upToSeq }) => {
+      const { userId } = socket.data.principal;
+      return this.receipts.markDelivered({ userId, chatId, upToSeq, originSocketId: socket.id });
+    },
+    'mark-read': async (socket, { chatId, upToSeq }) => {
+      const { userId } = socket.data.principal;
+      return this.receipts.markRead({ userId, chatId, upToSeq, originSocketId: socket.id });
+    },
+    'app-opened': async (socket) => ({
+      delivered: await this.receipts.deliverPending(socket.data.principal.userId, socket.id),
+    }),
+    'join-chat': async (socket, { chatId }) => {
+      await this.chats.requireMember(socket.data.principal.userId, chatId);
+      await socket.join(rooms.open(chatId));
+    },
+    'leave-chat': async (socket, { chatId }) => {
+      await this.chats.requireMember(socket.data.principal.userId, chatId);
+      await socket.leave(rooms.open(chatId));
+    },
+    typing: async (socket, { chatId, isTyping }) => {
+      await this.typing.report(socket.id, socket.data.principal.userId, chatId, isTyping);
+    },
+    'subscribe-presence': async (socket, { userIds }) => ({
+      presence: await this.presence.subscribe(socket, userIds),
+    }),
+    'contact-request-sent': async () => Promise.resolve(null),
+  };
+}
