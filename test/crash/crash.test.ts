@@ -1,0 +1,213 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { io, type Socket } from 'socket.io-client';
+import { findFreePort } from '../../src/infra/database/embedded/database-file.js';
+import { BuiltServer } from '../support/built-server.js';
+import { buildProject } from '../support/project.js';
+
+const PAIRS = 10;
+/** Sends of one person that wait for their acknowledgement at the same time. */
+const IN_FLIGHT = 4;
+/** What is acknowledged before each kill, and the rate below which a round does not count. */
+const ACKNOWLEDGED_PER_ROUND = 600;
+const MIN_RATE = 500;
+const MAX_LOOSE_RATE_ROUNDS = 4;
+
+interface Message {
+  seq: number;
+  clientId: string;
+  text: string;
+}
+
+interface Person {
+  token: string;
+  chatId: string;
+  /** Every send by clientId: the seq it was acknowledged with, or null as long as it was not. */
+  sends: Map<string, number | null>;
+}
+
+interface Verdict {
+  lost: string[];
+  doubled: string[];
+  disordered: string[];
+}
+
+async function call<T>(url: string, path: string, token: string | null, body?: object): Promise<T> {
+  const answer = await fetch(`${url}${path}`, {
+    method: body ? 'POST' : 'GET',
+    headers: { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) },
+    ...(body && { body: JSON.stringify(body) }),
+  });
+  const json = (await answer.json()) as { data: T };
+  if (!answer.ok) throw new Error(`${path}: ${answer.status} ${JSON.stringify(json)}`);
+  return json.data;
+}
+
+async function patch(url: string, path: string, token: string): Promise<void> {
+  await fetch(`${url}${path}`, { method: 'PATCH', headers: { authorization: `Bearer ${token}` } });
+}
+
+async function makePeople(url: string): Promise<Person[]> {
+  return Promise.all(
+    Array.from({ length: PAIRS }, async (_, i) => {
+      const [one, two] = await Promise.all(
+        ['a', 'b'].map((side) =>
+          call<{ user: { id: string }; token: string }>(url, '/api/auth/register', null, {
+            name: `Person ${i}${side}`,
+            email: `person${i}${side}@example.com`,
+            password: 'a good password',
+          }),
+        ),
+      );
+      const contact = await call<{ id: string }>(url, '/api/contacts/request', one!.token, {
+        userId: two!.user.id,
+      });
+      await patch(url, `/api/contacts/request/${contact.id}/accept`, two!.token);
+      const chat = await call<{ id: string }>(url, '/api/chats', one!.token, {
+        type: 'PRIVATE',
+        participantIds: [two!.user.id],
+      });
+      return { token: one!.token, chatId: chat.id, sends: new Map() };
+    }),
+  );
+}
+
+/** Sends until told to stop or the server dies. What an earlier life of the server left open is sent again first. */
+async function sendFrom(url: string, person: Person, stop: () => boolean, onAck: () => void): Promise<void> {
+  const socket: Socket = io(url, {
+    transports: ['websocket'],
+    reconnection: false,
+    auth: { token: person.token },
+  });
+  const died = new Promise<'died'>((resolveDied) => {
+    socket.once('disconnect', () => {
+      resolveDied('died');
+    });
+  });
+  await new Promise<void>((resolveConnected, reject) => {
+    socket.once('connect', resolveConnected);
+    socket.once('connect_error', reject);
+  });
+  const open = [...person.sends].filter(([, seq]) => seq === null).map(([clientId]) => clientId);
+  const lane = async (): Promise<void> => {
+    while (!stop()) {
+      const clientId = open.shift() ?? `${person.sends.size}`;
+      if (!person.sends.has(clientId)) person.sends.set(clientId, null);
+      const ack = await Promise.race([
+        socket.emitWithAck('send-message', { chatId: person.chatId, clientId, text: `text ${clientId}` }),
+        died,
+      ]);
+      if (ack === 'died') return;
+      if (ack.status !== 'success') throw new Error(`refused: ${JSON.stringify(ack)}`);
+      person.sends.set(clientId, ack.data.seq);
+      onAck();
+    }
+  };
+  await Promise.all(Array.from({ length: IN_FLIGHT }, lane));
+  socket.disconnect();
+}
+
+async function history(url: string, person: Person): Promise<Message[]> {
+  const messages: Message[] = [];
+  for (;;) {
+    const afterSeq = messages.at(-1)?.seq ?? 0;
+    const page = await call<Message[]>(
+      url,
+      `/api/chats/${person.chatId}/messages?limit=100&afterSeq=${afterSeq}`,
+      person.token,
+    );
+    messages.push(...page);
+    if (page.length < 100) return messages;
+  }
+}
+
+/** Compares what was acknowledged with what is there. */
+async function check(url: string, people: readonly Person[]): Promise<Verdict> {
+  const verdict: Verdict = { lost: [], doubled: [], disordered: [] };
+  for (const person of people) {
+    const messages = await history(url, person);
+    const seqs = new Map<string, number>();
+    messages.forEach((message, i) => {
+      if (message.seq !== i + 1) verdict.disordered.push(`seq ${message.seq} at place ${i + 1}`);
+      if (seqs.has(message.clientId)) verdict.doubled.push(message.clientId);
+      seqs.set(message.clientId, message.seq);
+    });
+    for (const [clientId, acknowledged] of person.sends) {
+      if (acknowledged === null) continue;
+      const stored = seqs.get(clientId);
+      if (stored === undefined) verdict.lost.push(clientId);
+      else if (stored !== acknowledged)
+        verdict.disordered.push(`${clientId}: ${acknowledged} became ${stored}`);
+    }
+  }
+  return verdict;
+}
+
+interface Run {
+  verdicts: Verdict[];
+  acknowledged: number;
+  rates: number[];
+}
+
+/** Starts, loads and kills the server `kills` times, and checks after each restart. */
+async function crash(kills: number, preload: readonly string[]): Promise<Run> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'parley-crash-'));
+  const port = await findFreePort();
+  const options = { dataDir, port, preload, env: { RATE_LIMITS: 'off' } };
+  const run: Run = { verdicts: [], acknowledged: 0, rates: [] };
+  let server = await BuiltServer.start(options);
+  try {
+    const people = await makePeople(server.url);
+    for (let kill = 0; kill < kills; kill++) {
+      let acknowledged = 0;
+      const began = performance.now();
+      const { url } = server;
+      const enough = new Promise<void>((resolveEnough) => {
+        void Promise.all(
+          people.map((person) =>
+            sendFrom(
+              url,
+              person,
+              () => false,
+              () => {
+                acknowledged++;
+                if (acknowledged >= ACKNOWLEDGED_PER_ROUND) resolveEnough();
+              },
+            ),
+          ),
+        );
+      });
+      await enough;
+      await server.kill();
+      run.rates.push((acknowledged / (performance.now() - began)) * 1000);
+      run.acknowledged += acknowledged;
+      server = await BuiltServer.start(options);
+      run.verdicts.push(await check(server.url, people));
+    }
+    return run;
+  } finally {
+    await server.stop();
+    await rm(dataDir, { recursive: true, force: true });
+  }
+}
+
+beforeAll(buildProject, 120_000);
+
+const NOTHING_WRONG: Verdict = { lost: [], doubled: [], disordered: [] };
+
+it('keeps every acknowledged message exactly once and in order through 20 kills under load', async () => {
+  const run = await crash(20, []);
+  expect(run.verdicts).toEqual(Array.from({ length: 20 }, () => NOTHING_WRONG));
+  expect(run.acknowledged).toBeGreaterThanOrEqual(20 * ACKNOWLEDGED_PER_ROUND);
+  // The machine may stumble in a round; the load as a whole must have been one.
+  expect(run.rates.filter((rate) => rate < MIN_RATE).length).toBeLessThanOrEqual(MAX_LOOSE_RATE_ROUNDS);
+}, 300_000);
+
+it('finds the loss when messages are acknowledged before their commit', async () => {
+  const fault = resolve(import.meta.dirname, 'acknowledge-before-commit.mjs');
+  const run = await crash(3, [fault]);
+  expect(run.verdicts.flatMap((verdict) => [...verdict.lost, ...verdict.disordered]).length).toBeGreaterThan(
+    0,
+  );
+}, 120_000);
