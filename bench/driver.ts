@@ -1,0 +1,17 @@
+/** The load, as a process of its own: does the one task given as JSON and sends the result to its parent. */
+import { measureIdleSockets, type IdleTask } from './idle-task.js';
+import { measureSending, type SendTask } from './send-task.js';
+
+export type Task = SendTask | IdleTask;
+
+// The parent is gone: nobody waits for the result.
+const stop = (): void => {
+  process.exit(1);
+};
+process.once('disconnect', stop);
+const task = JSON.parse(process.argv[2] ?? '') as Task;
+const result = task.kind === 'send' ? await measureSending(task) : await measureIdleSockets(task);
+process.off('disconnect', stop);
+process.send?.(result, () => {
+  process.disconnect();
+});
