@@ -17,6 +17,7 @@ import { Metrics } from '../infra/observability/metrics.js';
 import { MessageWriter } from '../messages/message-writer.js';
 import { ReceiptsWriter } from '../messages/receipts-writer.js';
 import { PresenceService } from '../presence/presence.service.js';
+import { adapterPublisher } from './adapter-publisher.js';
 import type { ClientServer, ClientSocket } from './client-socket.js';
 import { PresenceSubscriptions } from './presence-subscriptions.js';
 import { RealtimeDispatcher } from './realtime.dispatcher.js';
@@ -75,7 +76,7 @@ export class RealtimeServer {
       },
     });
     const { publisher, subscriber } = this.bus;
-    if (publisher && subscriber) io.adapter(createAdapter(publisher, subscriber));
+    if (publisher && subscriber) io.adapter(createAdapter(adapterPublisher(publisher, this.log), subscriber));
     this.io = io;
     this.dispatcher.use(this.gateway.handlers);
     this.fanout.start(io);
