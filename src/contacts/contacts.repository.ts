@@ -151,9 +151,9 @@ export class ContactsRepository {
           FROM contact c
           WHERE (c.requester_id = $1 OR c.addressee_id = $1) AND c.status = $2::contact_status
             AND NOT EXISTS (
-              SELECT FROM block b
-              WHERE (b.blocker_id = c.requester_id AND b.blocked_id = c.addressee_id)
-                 OR (b.blocker_id = c.addressee_id AND b.blocked_id = c.requester_id))
+              SELECT FROM block b WHERE b.blocker_id = c.requester_id AND b.blocked_id = c.addressee_id)
+            AND NOT EXISTS (
+              SELECT FROM block b WHERE b.blocker_id = c.addressee_id AND b.blocked_id = c.requester_id)
             AND ($3::timestamptz IS NULL OR (c.created_at, c.id) < ($3::timestamptz, $4::uuid))
           ORDER BY c.created_at DESC, c.id DESC
           LIMIT $5`,

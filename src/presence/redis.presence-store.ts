@@ -64,7 +64,7 @@ export class RedisPresenceStore extends PresenceStore {
     if (!this.inStep) return moved;
     try {
       const answer = await this.run(MOVE, [arrived.length, ...arrived, ...departed]);
-      if (answer !== undefined) return answer ? toMoved(answer) : moved;
+      if (answer) return toMoved(answer);
       await this.sendAll();
     } catch (error) {
       this.loseStep(error);
