@@ -20,6 +20,7 @@ export class PresenceSubscriptions {
   private readonly subscribers = new Map<string, Map<string, Subscriber>>();
   private readonly targetsOf = new Map<string, Set<string>>();
   private changed = new Set<string>();
+  private telling = false;
 
   constructor(
     private readonly presence: PresenceService,
@@ -61,21 +62,28 @@ export class PresenceSubscriptions {
     this.targetsOf.delete(socketId);
   }
 
-  /** Changes of one turn are told together, each person once. */
   private changeLater(userId: string): void {
     if (!this.subscribers.has(userId)) return;
-    if (this.changed.size === 0) {
-      setImmediate(() => {
-        const changed = this.changed;
-        this.changed = new Set();
-        for (const id of changed) {
-          this.tell(id).catch((error: unknown) => {
-            this.log.error({ err: error }, 'presence could not be told');
-          });
-        }
-      });
-    }
     this.changed.add(userId);
+    if (this.telling) return;
+    this.telling = true;
+    setImmediate(() => {
+      void this.tellChanges();
+    });
+  }
+
+  /** Changes of one turn are told together; one round ends before the next begins, so that the last word is the newest. */
+  private async tellChanges(): Promise<void> {
+    while (this.changed.size > 0) {
+      const changed = this.changed;
+      this.changed = new Set();
+      const told = await Promise.allSettled([...changed].map((userId) => this.tell(userId)));
+      for (const outcome of told) {
+        if (outcome.status === 'rejected')
+          this.log.error({ err: outcome.reason }, 'presence could not be told');
+      }
+    }
+    this.telling = false;
   }
 
   private async tell(userId: string): Promise<void> {

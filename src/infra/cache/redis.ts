@@ -5,6 +5,9 @@ import type { Log } from '../observability/log.js';
 /** Nest's token for the shared connection: `Redis`, or null when the server runs alone. */
 export const REDIS = Symbol('Redis');
 
+/** A Redis that hangs without closing must not hold anyone up for longer, in milliseconds. */
+const COMMAND_TIMEOUT_MS = 2_000;
+
 /**
  * A connection that reconnects for ever and fails commands fast, so that losing Redis costs speed and nothing else.
  */
@@ -17,6 +20,7 @@ export function connectRedis(config: RedisConfig, name: string, log: Log): Redis
     ...(config.tls && { tls: {} }),
     connectionName: `parley ${name}`,
     maxRetriesPerRequest: 1,
+    commandTimeout: COMMAND_TIMEOUT_MS,
     retryStrategy: (attempt) => Math.min(attempt * 100, 2_000),
   });
   let reported = false;

@@ -20,6 +20,9 @@ export type PgSignalName = keyof PgSignals;
 
 const CHANNEL = 'parley';
 const RECONNECT_MS = 500;
+/** A connection that no longer carries anything, but was never closed, is found out by asking. */
+const HEARTBEAT_MS = 2_000;
+const HEARTBEAT_TIMEOUT_MS = 2_000;
 
 /**
  * Sends a signal when the transaction `tx` commits, and not at all if it rolls back.
@@ -45,6 +48,7 @@ export class PgSignalListener {
   private client: pg.Client | undefined;
   private closing = false;
   private reconnectTimer: NodeJS.Timeout | undefined;
+  private heartbeat: NodeJS.Timeout | undefined;
   connected = false;
 
   constructor(
@@ -72,6 +76,7 @@ export class PgSignalListener {
       application_name: 'parley signals',
       keepAlive: true,
       connectionTimeoutMillis: 5_000,
+      query_timeout: HEARTBEAT_TIMEOUT_MS,
     });
     client.on('notification', (notification) => {
       this.receive(notification.payload ?? '');
@@ -86,11 +91,18 @@ export class PgSignalListener {
     await client.connect();
     await client.query(`LISTEN ${CHANNEL}`);
     this.connected = true;
+    this.heartbeat = setInterval(() => {
+      client.query('SELECT 1').catch((error: unknown) => {
+        this.drop(client, error as Error);
+      });
+    }, HEARTBEAT_MS);
+    this.heartbeat.unref();
   }
 
   async close(): Promise<void> {
     this.closing = true;
     clearTimeout(this.reconnectTimer);
+    clearInterval(this.heartbeat);
     await this.client?.end();
   }
 
@@ -102,6 +114,8 @@ export class PgSignalListener {
   private drop(client: pg.Client, error: Error): void {
     if (this.closing || client !== this.client) return;
     this.client = undefined;
+    clearInterval(this.heartbeat);
+    client.end().catch(() => undefined);
     if (this.connected) {
       this.connected = false;
       this.log.warn(
