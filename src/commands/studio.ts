@@ -28,15 +28,15 @@ await runCommand(async (print) => {
         PRISMA_SCHEMA_ENGINE_BINARY: process.execPath,
       },
     });
-    let stopped = false;
+    const told: NodeJS.Signals[] = [];
     for (const signal of ['SIGINT', 'SIGTERM'] as const) {
       process.on(signal, () => {
-        stopped = true;
+        told.push(signal);
         studio.kill(signal);
       });
     }
     const [code] = (await once(studio, 'close')) as [number | null];
-    process.exitCode = stopped ? 0 : (code ?? 1);
+    process.exitCode = told.length > 0 ? 0 : (code ?? 1);
   } finally {
     await database.stop();
   }

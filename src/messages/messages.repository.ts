@@ -125,11 +125,7 @@ export class MessagesRepository {
 
   /** Takes the sender's name off everything they wrote; the messages stay. */
   async forgetSender(tx: PrismaTransaction, senderId: string): Promise<void> {
-    // By chat, because the index on a sender's messages starts with the chat.
-    await tx.$executeRaw`
-      UPDATE message SET sender_id = NULL
-      WHERE sender_id = ${senderId}::uuid
-        AND chat_id IN (SELECT chat_id FROM member WHERE user_id = ${senderId}::uuid)`;
+    await tx.message.updateMany({ where: { senderId }, data: { senderId: null } });
   }
 
   /**

@@ -223,16 +223,16 @@ CREATE INDEX "contact_addressee_id_idx" ON "contact"("addressee_id");
 CREATE UNIQUE INDEX "contact_user_lo_user_hi_key" ON "contact"("user_lo", "user_hi");
 
 -- CreateIndex
-CREATE INDEX "block_blocked_id_idx" ON "block"("blocked_id");
+CREATE INDEX "block_blocked_id_blocker_id_idx" ON "block"("blocked_id", "blocker_id");
 
 -- CreateIndex
 CREATE UNIQUE INDEX "chat_user_lo_user_hi_key" ON "chat"("user_lo", "user_hi");
 
 -- CreateIndex
-CREATE INDEX "member_user_id_idx" ON "member"("user_id");
+CREATE INDEX "member_user_id_chat_id_idx" ON "member"("user_id", "chat_id");
 
 -- CreateIndex
-CREATE UNIQUE INDEX "message_chat_id_sender_id_client_key_key" ON "message"("chat_id", "sender_id", "client_key");
+CREATE UNIQUE INDEX "message_sender_id_client_key_chat_id_key" ON "message"("sender_id", "client_key", "chat_id");
 
 -- AddForeignKey
 ALTER TABLE "session" ADD CONSTRAINT "session_user_id_fkey" FOREIGN KEY ("user_id") REFERENCES "app_user"("id") ON DELETE CASCADE ON UPDATE CASCADE;

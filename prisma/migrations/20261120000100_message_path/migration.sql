@@ -51,8 +51,9 @@ BEGIN
     FROM input i
     LEFT JOIN chat c ON c.id = i.chat_id
     LEFT JOIN member m ON m.chat_id = i.chat_id AND m.user_id = i.sender_id AND m.left_at IS NULL
+    -- Compared as text, the chat cannot lead the planner to the primary key, and so through the whole chat.
     LEFT JOIN message first
-      ON first.chat_id = i.chat_id AND first.sender_id = i.sender_id AND first.client_key = i.key
+      ON first.sender_id = i.sender_id AND first.client_key = i.key AND first.chat_id::text = i.chat_id::text
     LEFT JOIN message replied
       ON replied.chat_id = i.chat_id AND replied.seq = i.reply_to_seq
      AND replied.seq > greatest(m.joined_seq, m.cleared_seq)
