@@ -16,14 +16,15 @@ import { PresenceModule } from './presence/presence.module.js';
 import { RealtimeModule } from './realtime/realtime.module.js';
 import { UsersModule } from './users/users.module.js';
 
+/** Express tries routes in the order they were added, so the ones called most come first. */
 const FEATURES = [
+  MessagesModule,
+  ChatsModule,
+  ContactsModule,
   UsersModule,
   AuthModule,
   MediaModule,
-  ContactsModule,
   PresenceModule,
-  ChatsModule,
-  MessagesModule,
   RealtimeModule,
 ];
 

@@ -6,7 +6,13 @@ import { ExpressAdapter } from '@nestjs/platform-express';
 import { SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import compression from 'compression';
 import cors from 'cors';
-import express, { type Express, type NextFunction, type Request, type Response } from 'express';
+import express, {
+  type Express,
+  type NextFunction,
+  type Request,
+  type RequestHandler,
+  type Response,
+} from 'express';
 import helmet from 'helmet';
 import { AppModule } from './app.module.js';
 import { SystemClock, type Clock } from './common/clock.js';
@@ -130,26 +136,38 @@ function useMiddleware(app: Express, parts: InfraParts): void {
   app.use(requestContext(parts.log, parts.metrics));
   // Who serves plain HTTP in a network of their own needs the pages of /docs to load over it.
   app.use(helmet({ contentSecurityPolicy: { directives: { upgradeInsecureRequests: null } } }));
-  app.use('/api', (_request: Request, response: Response, next: NextFunction) => {
-    response.setHeader('Cache-Control', 'no-store');
-    next();
-  });
-  app.use(
-    cors({
-      origin: (origin, allow) => {
-        allow(null, origin !== undefined && isAllowedOrigin(config.corsOrigins, origin));
-      },
-      credentials: true,
-      exposedHeaders: ['X-Request-Id', 'RateLimit', 'RateLimit-Policy', 'Retry-After'],
-      maxAge: 600,
-    }),
-  );
-  app.use(compression());
+  app.use(whereItMatters(config));
   app.use(express.json({ limit: MAX_JSON_BYTES, strict: false }));
   // Before Nest's own, which answers every unreadable body alike.
   app.use((error: unknown, request: Request, response: Response, _next: NextFunction) => {
     sendError(error, request, response, parts.log);
   });
+}
+
+/**
+ * CORS for requests that name an origin, compression for answers that can be long, and `no-store` for the API: one
+ * layer, because sending a message needs none of the first two and every layer costs it.
+ */
+function whereItMatters(config: Config): RequestHandler {
+  const compress = compression();
+  const shareWithOrigins = cors({
+    origin: (origin, allow) => {
+      allow(null, origin !== undefined && isAllowedOrigin(config.corsOrigins, origin));
+    },
+    credentials: true,
+    exposedHeaders: ['X-Request-Id', 'RateLimit', 'RateLimit-Policy', 'Retry-After'],
+    maxAge: 600,
+  });
+  return (request, response, next) => {
+    if (request.path.startsWith('/api/')) response.setHeader('Cache-Control', 'no-store');
+    const proceed: NextFunction = (error?: unknown) => {
+      if (error !== undefined) next(error);
+      else if (request.method === 'GET') compress(request, response, next);
+      else next();
+    };
+    if (request.headers.origin === undefined) proceed();
+    else shareWithOrigins(request, response, proceed);
+  };
 }
 
 function setUpDocs(nest: INestApplication): void {

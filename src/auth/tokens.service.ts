@@ -37,12 +37,15 @@ interface JwtPayload {
   exp: number;
 }
 
+const MAX_REMEMBERED_TOKENS = 10_000;
 const REFRESH_TOKEN = /^([0-9a-f-]{36})\.([1-9]\d{0,8})\.([\w-]{43})$/;
 
 /** Makes tokens and tells true ones from false ones; whether their session still lives is not asked here. */
 @Injectable()
 export class TokensService {
   private readonly accessTtlSeconds: number;
+  /** A signature that was right stays right: tokens in use are not computed again for every request. */
+  private readonly verified = new Map<string, AccessClaims & { exp: number }>();
 
   constructor(
     private readonly jwt: JwtService,
@@ -66,10 +69,14 @@ export class TokensService {
 
   /** @throws AppError TOKEN_INVALID, TOKEN_EXPIRED */
   readAccess(token: string): AccessClaims {
+    const nowSeconds = Math.floor(this.clock.nowMs() / 1000);
+    const known = this.verified.get(token);
+    if (known && nowSeconds < known.exp) return known;
     try {
-      const clockTimestamp = Math.floor(this.clock.nowMs() / 1000);
-      const { sub, sid } = this.jwt.verify<JwtPayload>(token, { clockTimestamp });
-      return { userId: sub, sessionId: sid };
+      const { sub, sid, exp } = this.jwt.verify<JwtPayload>(token, { clockTimestamp: nowSeconds });
+      const claims = { userId: sub, sessionId: sid, exp };
+      this.remember(token, claims);
+      return claims;
     } catch (cause) {
       throw new AppError(cause instanceof TokenExpiredError ? 'TOKEN_EXPIRED' : 'TOKEN_INVALID', { cause });
     }
@@ -83,5 +90,12 @@ export class TokensService {
     if (!this.secrets.isSignature('refresh-token', `${sessionId}.${generation}`, mac))
       throw new AppError('REFRESH_INVALID');
     return { sessionId, generation: Number(generation) };
+  }
+
+  private remember(token: string, claims: AccessClaims & { exp: number }): void {
+    this.verified.set(token, claims);
+    if (this.verified.size <= MAX_REMEMBERED_TOKENS) return;
+    const oldest = this.verified.keys().next();
+    if (!oldest.done) this.verified.delete(oldest.value);
   }
 }

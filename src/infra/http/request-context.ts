@@ -30,7 +30,6 @@ export function requestIdOf(request: Request): string {
 
 /**
  * Gives every request its id, and when it is answered counts it and writes its line in the log.
- * The line holds the path without its query, which may hold a signature or a search.
  */
 export function requestContext(log: Log, metrics: Metrics): RequestHandler {
   return (request: Request, response: Response, next: NextFunction) => {
@@ -42,21 +41,15 @@ export function requestContext(log: Log, metrics: Metrics): RequestHandler {
     response.once('close', () => {
       const durationMs = performance.now() - startedAt;
       const status = response.writableFinished ? response.statusCode : 499;
-      metrics.httpRequests.observe(
-        { method: request.method, route: routeOf(request), status: String(status) },
-        durationMs / 1000,
-      );
-      log.info(
-        {
-          requestId,
-          method: request.method,
-          path,
-          status,
-          durationMs: Math.round(durationMs * 10) / 10,
-          ...(request.principal && { userId: request.principal.userId }),
-        },
-        'request',
-      );
+      metrics.observeRequest(request.method, routeOf(request), status, durationMs / 1000);
+      log.request({
+        requestId,
+        method: request.method,
+        path,
+        status,
+        durationMs: Math.round(durationMs * 10) / 10,
+        userId: request.principal?.userId,
+      });
     });
     next();
   };

@@ -10,7 +10,7 @@ const LATENCY_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5
 export class Metrics {
   readonly registry = new Registry();
 
-  readonly httpRequests = new Histogram({
+  private readonly httpRequests = new Histogram({
     name: 'parley_http_request_duration_seconds',
     help: 'HTTP requests by route and status',
     labelNames: ['method', 'route', 'status'] as const,
@@ -70,8 +70,21 @@ export class Metrics {
     registers: [this.registry],
   });
 
+  /** Looking a series up by its labels costs more than counting, so each is looked up once. */
+  private readonly requestSeries = new Map<string, Histogram.Internal<'method' | 'route' | 'status'>>();
+
   constructor() {
     collectDefaultMetrics({ register: this.registry });
+  }
+
+  observeRequest(method: string, route: string, status: number, seconds: number): void {
+    const key = `${method} ${route} ${status}`;
+    let series = this.requestSeries.get(key);
+    if (!series) {
+      series = this.httpRequests.labels({ method, route, status: String(status) });
+      this.requestSeries.set(key, series);
+    }
+    series.observe(seconds);
   }
 
   /** Shows how many connections of the database pool are there, idle, and waited for. */
