@@ -66,12 +66,14 @@ export class Conversation {
     return now - (this.sentAt[index] ?? NaN);
   }
 
-  refuse(): void {
+  refuse(code: string): void {
     this.live.refused++;
+    tellFirstRefusal(code);
   }
 
-  refuseReport(): void {
+  refuseReport(code: string): void {
     this.live.refusedReports++;
+    tellFirstRefusal(code);
   }
 
   /** Returns how long it took from the send, in milliseconds, or undefined for one that came again. */
@@ -126,4 +128,13 @@ export class Conversation {
       afterSeq = last.seq;
     }
   }
+}
+
+let isRefusalTold = false;
+
+/** The table says how many there were; the first one says why. */
+function tellFirstRefusal(code: string): void {
+  if (isRefusalTold) return;
+  isRefusalTold = true;
+  process.stderr.write(`The server refused a send or a report: ${code}\n`);
 }

@@ -7,6 +7,10 @@ export interface Percentiles {
 export class Latencies {
   private readonly values: number[] = [];
 
+  get count(): number {
+    return this.values.length;
+  }
+
   add(value: number): void {
     this.values.push(value);
   }

@@ -10,8 +10,8 @@ export interface Ack {
 type OnAck = (ack: Ack) => void;
 
 /**
- * The least that is a Socket.IO client: Engine.IO 4 over a WebSocket, text packets, no reconnection. It takes a small
- * part of the processor time of socket.io-client, which load and server share.
+ * The least that is a Socket.IO client: Engine.IO 4 over a WebSocket, text packets, no reconnection. It is kept small
+ * because load and server share the processors.
  */
 export class LightSocket {
   onEvent: (name: string, payload: unknown) => void = () => undefined;

@@ -1,31 +1,37 @@
 import type { Conversation, SeenMessage } from './conversation.js';
 import type { JsonClient } from './json-client.js';
-import { LightSocket } from './light-socket.js';
+import { LightSocket, type Ack } from './light-socket.js';
 
 export interface OutgoingMessage {
   clientId: string;
   text: string;
 }
 
-/** A way to send: resolves nothing, but calls back with the acknowledged seq, or null for a refusal. */
-export type Send = (message: OutgoingMessage, onAnswer: (seq: number | null) => void) => void;
+/** A way to send; calls back once, with the acknowledged seq or the code of the refusal. */
+export type Send = (
+  message: OutgoingMessage,
+  onAcknowledged: (seq: number) => void,
+  onRefused: (code: string) => void,
+) => void;
 
 export function sendOverSocket(socket: LightSocket, { chatId }: Conversation): Send {
-  return (message, onAnswer) => {
-    socket.emit('send-message', { chatId, ...message }, ({ status, data }) => {
-      onAnswer(status === 'success' ? (data as SeenMessage).seq : null);
+  return (message, onAcknowledged, onRefused) => {
+    socket.emit('send-message', { chatId, ...message }, ({ status, data, code = '' }) => {
+      if (status === 'success') onAcknowledged((data as SeenMessage).seq);
+      else onRefused(code);
     });
   };
 }
 
 export function sendOverRest(client: JsonClient, { chatId, sender }: Conversation): Send {
-  return (message, onAnswer) => {
+  return (message, onAcknowledged, onRefused) => {
     client.send('POST', `/api/chats/${chatId}/messages`, sender.token, message).then(
       ({ status, body }) => {
-        onAnswer(status === 201 ? (body.data as SeenMessage).seq : null);
+        if (status === 201) onAcknowledged((body.data as SeenMessage).seq);
+        else onRefused(body.code ?? String(status));
       },
-      () => {
-        onAnswer(null);
+      (error: unknown) => {
+        onRefused(String(error));
       },
     );
   };
@@ -46,7 +52,7 @@ export class Receiver {
     private readonly socket: LightSocket,
     private readonly chatId: string,
     onMessage: (message: SeenMessage) => void,
-    private readonly onRefusal: () => void,
+    private readonly onRefused: (code: string) => void,
   ) {
     socket.onEvent = (name, payload) => {
       if (name !== 'new-message') return;
@@ -69,10 +75,10 @@ export class Receiver {
     url: string,
     { receiver, chatId }: Conversation,
     onMessage: (message: SeenMessage) => void,
-    onRefusal: () => void,
+    onRefused: (code: string) => void,
   ): Promise<Receiver> {
     const socket = await LightSocket.connect(url, receiver.token);
-    const device = new Receiver(socket, chatId, onMessage, onRefusal);
+    const device = new Receiver(socket, chatId, onMessage, onRefused);
     socket.emit('app-opened', {}, device.checkAnswer);
     return device;
   }
@@ -87,7 +93,7 @@ export class Receiver {
     this.socket.emit(event, { chatId: this.chatId, upToSeq }, this.checkAnswer);
   }
 
-  private readonly checkAnswer = ({ status }: { status: string }): void => {
-    if (status !== 'success') this.onRefusal();
+  private readonly checkAnswer = ({ status, code = '' }: Ack): void => {
+    if (status !== 'success') this.onRefused(code);
   };
 }

@@ -80,7 +80,7 @@ export class PresenceSubscriptions {
       const told = await Promise.allSettled([...changed].map((userId) => this.tell(userId)));
       for (const outcome of told) {
         if (outcome.status === 'rejected')
-          this.log.error({ err: outcome.reason }, 'presence could not be told');
+          this.log.error({ err: outcome.reason as unknown }, 'presence could not be told');
       }
     }
     this.telling = false;
