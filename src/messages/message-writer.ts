@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { AppError } from '../common/errors.js';
 import { Clock } from '../common/clock.js';
+import { toAppError } from '../infra/http/to-app-error.js';
 import { Log } from '../infra/observability/log.js';
 import { Metrics } from '../infra/observability/metrics.js';
 import { MessagesRepository, type SendRow, type SentRow } from './messages.repository.js';
@@ -31,14 +32,17 @@ interface Pending {
   reject: (error: unknown) => void;
 }
 
-/** One statement more in flight than one needs: while it commits, the next batch fills. */
-const MAX_IN_FLIGHT = 2;
+/** Statements in flight, beyond the one that is enough while nothing is stuck. */
+const MAX_IN_FLIGHT = 4;
+/** A statement that takes longer, in milliseconds, waits for somebody's lock: the other chats go on without it. */
+const STUCK_AFTER_MS = 25;
 const MAX_BATCH = 256;
 /** Sends that may wait; beyond it the database does not keep up, and waiting longer helps nobody. */
 const MAX_WAITING = 20_000;
 
 /**
- * The one writer of messages. It collects sends and commits them together.
+ * The one writer of messages. While one statement commits, sends collect for the next: larger batches cost less than
+ * more of them at once.
  *
  * Invariants: a chat is never in two calls at once, and sends of a chat leave in the order they came, so `seq`
  * follows arrival. Every send has a key unique to it, so a batch may be run again after a lost connection without
@@ -50,6 +54,8 @@ export class MessageWriter {
   private readonly busyChats = new Set<string>();
   private inFlight = 0;
   private scheduled = false;
+  private lastStartAt = 0;
+  private stuckTimer: NodeJS.Timeout | undefined;
   private idle: (() => void)[] = [];
 
   constructor(
@@ -86,24 +92,39 @@ export class MessageWriter {
 
   /** Sends that arrive in one turn of the event loop share a statement. */
   private schedule(): void {
-    if (this.scheduled || this.inFlight >= MAX_IN_FLIGHT) return;
-    this.scheduled = true;
-    setImmediate(() => {
-      this.scheduled = false;
-      this.startBatches();
-    });
+    if (this.inFlight > 0) this.watchForStuck();
+    else if (!this.scheduled) {
+      this.scheduled = true;
+      setImmediate(() => {
+        this.scheduled = false;
+        this.startBatch();
+      });
+    }
   }
 
-  private startBatches(): void {
-    while (this.inFlight < MAX_IN_FLIGHT) {
+  private startBatch(): void {
+    if (this.mayStart()) {
       const batch = this.takeBatch();
-      if (batch.length === 0) break;
-      this.inFlight++;
-      void this.run(batch);
+      if (batch.length > 0) {
+        this.inFlight++;
+        this.lastStartAt = performance.now();
+        void this.run(batch);
+      }
     }
-    if (this.inFlight === 0 && this.waiting.length === 0) {
-      for (const resolve of this.idle.splice(0)) resolve();
-    }
+    if (this.waiting.length > 0) this.watchForStuck();
+    else if (this.inFlight === 0) for (const resolve of this.idle.splice(0)) resolve();
+  }
+
+  private mayStart(): boolean {
+    if (this.inFlight === 0) return true;
+    return this.inFlight < MAX_IN_FLIGHT && performance.now() - this.lastStartAt >= STUCK_AFTER_MS;
+  }
+
+  private watchForStuck(): void {
+    this.stuckTimer ??= setTimeout(() => {
+      this.stuckTimer = undefined;
+      this.startBatch();
+    }, STUCK_AFTER_MS);
   }
 
   private takeBatch(): Pending[] {
@@ -123,14 +144,13 @@ export class MessageWriter {
     try {
       await this.commit(batch);
     } catch (error) {
-      if (batch.length === 1) batch[0]?.reject(error);
-      else await this.runOneByOne(batch, error);
+      await this.runOneByOne(batch, error);
     }
     this.metrics.messageCommit.observe((performance.now() - startedAt) / 1000);
     this.metrics.messageBatch.observe(batch.length);
     for (const { row } of batch) this.busyChats.delete(row.chat_id);
     this.inFlight--;
-    this.startBatches();
+    this.schedule();
   }
 
   private async commit(batch: Pending[]): Promise<void> {
@@ -142,15 +162,28 @@ export class MessageWriter {
     for (const row of sent) batch[row.ord - 1]?.resolve({ row, at });
   }
 
-  /** One bad input must not harm the others; the keys make it safe to send those again that were stored. */
-  private async runOneByOne(batch: Pending[], error: unknown): Promise<void> {
-    this.log.warn({ err: error, size: batch.length }, 'a batch of sends failed: trying each alone');
+  /**
+   * One bad input must not harm the others; the keys make it safe to send those again that were stored. Without a
+   * database there is no use in trying each.
+   */
+  private async runOneByOne(batch: readonly Pending[], batchError: unknown): Promise<void> {
+    this.log.warn({ err: batchError, size: batch.length }, 'a batch of sends failed: trying each alone');
+    let unavailable: unknown;
     for (const pending of batch) {
+      if (unavailable !== undefined) {
+        pending.reject(unavailable);
+        continue;
+      }
       try {
         await this.commit([pending]);
-      } catch (ownError) {
-        pending.reject(ownError);
+      } catch (error) {
+        pending.reject(error);
+        if (isUnavailable(error)) unavailable = error;
       }
     }
   }
+}
+
+function isUnavailable(error: unknown): boolean {
+  return toAppError(error).code === 'NOT_READY';
 }

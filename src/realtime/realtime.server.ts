@@ -19,6 +19,7 @@ import { ReceiptsWriter } from '../messages/receipts-writer.js';
 import { PresenceService } from '../presence/presence.service.js';
 import { adapterPublisher } from './adapter-publisher.js';
 import type { ClientServer, ClientSocket } from './client-socket.js';
+import { corkWrites } from './cork-writes.js';
 import { PresenceSubscriptions } from './presence-subscriptions.js';
 import { RealtimeDispatcher } from './realtime.dispatcher.js';
 import { RealtimeFanout } from './realtime.fanout.js';
@@ -77,6 +78,7 @@ export class RealtimeServer {
     });
     const { publisher, subscriber } = this.bus;
     if (publisher && subscriber) io.adapter(createAdapter(adapterPublisher(publisher, this.log), subscriber));
+    corkWrites(io);
     this.io = io;
     this.dispatcher.use(this.gateway.handlers);
     this.fanout.start(io);
