@@ -8,7 +8,7 @@ RUN npm ci
 
 FROM deps AS build
 COPY tsconfig.json tsconfig.build.json ./
-COPY deploy ./deploy
+COPY deploy/build-if-changed.mjs deploy/health-check.mjs ./deploy/
 COPY src ./src
 RUN npm run build
 # Prisma stays: `npm run studio` needs it. The embedded database goes: DATABASE_URL is asked for instead.

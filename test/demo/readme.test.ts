@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { jest } from '@jest/globals';
-import { findFreePort } from '../../src/infra/database/embedded/database-file.js';
 import { makeFolder } from '../support/folder.js';
 import { Program, processesOf } from '../support/program.js';
 import { addressOf, buildProject, ROOT } from '../support/project.js';
@@ -18,18 +17,18 @@ function block(name: string): string {
 }
 
 let dataDir: string;
+let env: Record<string, string>;
 let server: Program;
 let terminal: Program;
 
 beforeAll(async () => {
   dataDir = join(await makeFolder('readme'), 'data');
   await buildProject();
-  const port = await findFreePort();
-  const env = { DATA_DIR: dataDir, PORT: String(port), HOST: '127.0.0.1', LOG_LEVEL: 'warn' };
-  server = new Program('npm', ['start'], { cwd: ROOT, env });
+  const settings = { DATA_DIR: dataDir, PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'warn' };
+  server = new Program('npm', ['start'], { cwd: ROOT, env: settings });
+  env = { API: await addressOf(server) };
   // What is pasted here runs in one shell, block by block, as a reader would have it.
-  terminal = new Program('bash', ['-e'], { cwd: ROOT, env: { API: `http://127.0.0.1:${port}` } });
-  await addressOf(server);
+  terminal = new Program('bash', ['-e'], { cwd: ROOT, env });
 }, 120_000);
 
 afterAll(async () => {
@@ -39,6 +38,10 @@ afterAll(async () => {
   expect((await server.ended).code).toBe(0);
   expect(processesOf(dataDir)).toEqual([]);
 });
+
+function client(args: string[]): Program {
+  return new Program(process.execPath, ['docs/examples/chat.mjs', ...args], { cwd: ROOT, env });
+}
 
 let pasted = 0;
 
@@ -74,12 +77,13 @@ describe('"Try it in two terminals" in the README', () => {
     expect(await paste(block('receipts'))).toMatch(/^READ$/m);
   });
 
-  it('sends what is typed when no text is given', async () => {
-    const command = block('send').trim();
-    const interactive = command.replace(" 'Are you there?'", '');
-    expect(interactive).not.toBe(command);
-    await paste(`coproc typist { ${interactive}; }\nprintf 'one\\ntwo\\n' >&"\${typist[1]}"\ncat <&"\${typist[0]}" &`);
-    await terminal.prints(/sent as message 4/);
+  it('sends line after line when no text is given', async () => {
+    const [, chatId = ''] = /chat is (\S+)/.exec(await paste('echo "chat is $chat"')) ?? [];
+    const ada = client(['ada@example.com', 'note G, 1843', chatId]);
+    await ada.prints(/^Ada is connected$/m);
+    ada.type('one\ntwo\n');
+    await ada.prints(/^sent as message 3\nsent as message 4$/m);
+    await ada.destroy();
   });
 });
 
@@ -91,10 +95,8 @@ describe('the client in docs/examples', () => {
   });
 
   it('says why it cannot sign in', async () => {
-    const args = ['docs/examples/chat.mjs', 'nobody@example.com', 'not the password', 'chat'];
-    const url = `http://127.0.0.1:${new URL(await addressOf(server)).port}`;
-    const client = new Program(process.execPath, args, { cwd: ROOT, env: { API: url } });
-    expect((await client.ended).code).toBe(1);
-    expect(client.err).toContain('The e-mail address or the password is wrong.');
+    const nobody = client(['nobody@example.com', 'not the password', 'chat']);
+    expect((await nobody.ended).code).toBe(1);
+    expect(nobody.err).toContain('The e-mail address or the password is wrong.');
   });
 });

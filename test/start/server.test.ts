@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { Agent, request, type IncomingMessage } from 'node:http';
 import { dirname, join } from 'node:path';
 import { setInterval } from 'node:timers/promises';
@@ -251,6 +251,21 @@ describe('when PostgreSQL dies', () => {
     expect(await ask(url, '/health/live')).toBe(200);
     server.signal('SIGTERM');
     expect(await server.ended).toEqual({ code: 0, signal: null });
+    expect(processesOf(clone)).toEqual([]);
+  });
+});
+
+describe('npm run dev', () => {
+  it('starts the server again with what has changed, and leaves nothing running', async () => {
+    const dev = run('npm', ['run', 'dev'], { PORT: '0' });
+    await dev.prints(/Found 0 errors/);
+    const source = join(clone, 'src/serve.ts');
+    const changed = readFileSync(source, 'utf8').replace('Parley is ready.', 'Parley is ready again.');
+    writeFileSync(source, changed);
+    await dev.prints(/Parley is ready again\.\n.*\n.*\n.*\/health/);
+
+    dev.signalGroup('SIGINT');
+    expect(await dev.ended).toEqual({ code: 0, signal: null });
     expect(processesOf(clone)).toEqual([]);
   });
 });
