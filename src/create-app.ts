@@ -24,7 +24,7 @@ import { isAllowedOrigin } from './infra/http/origins.js';
 import { requestContext } from './infra/http/request-context.js';
 import type { InfraParts } from './infra/infra.module.js';
 import { Log, NestLog, type LogSink } from './infra/observability/log.js';
-import { openInfra } from './infra/open-infra.js';
+import { openInfra, type OpenInfra } from './infra/open-infra.js';
 import { RealtimeServer } from './realtime/realtime.server.js';
 import { VERSION } from './version.js';
 
@@ -68,6 +68,16 @@ export async function createApp(options: AppOptions): Promise<RunningApp> {
     options.clock ?? new SystemClock(),
     log,
   );
+  try {
+    return await assemble(options, infra, log);
+  } catch (error) {
+    await infra.close();
+    throw error;
+  }
+}
+
+async function assemble(options: AppOptions, infra: OpenInfra, log: Log): Promise<RunningApp> {
+  const { config } = options;
   const server = options.server ?? createServer();
   server.keepAliveTimeout = KEEP_ALIVE_MS;
   const app = express();

@@ -18,6 +18,9 @@ export interface Serving {
   stop(): Promise<void>;
 }
 
+/** Milliseconds. */
+const EXIT_PATIENCE_MS = 2_000;
+
 type Print = (line: string) => void;
 
 /**
@@ -38,8 +41,11 @@ export async function serve(config: Config, print: Print): Promise<Serving> {
     const opened = database;
     const app = await createApp({ config, databaseUrl: opened.url, directUrl: opened.directUrl, server });
     const stop = async (): Promise<void> => {
-      await app.close();
-      await opened.stop();
+      try {
+        await app.close();
+      } finally {
+        await opened.stop();
+      }
     };
     return { app, stop };
   } catch (error) {
@@ -80,6 +86,8 @@ export async function serveUntilSignal(
       error instanceof StartupError || !(error instanceof Error) ? String(error) : (error.stack ?? '');
     process.stderr.write(`${text.replace(/^StartupError: /, '')}\n`);
     process.exitCode = 1;
+    // Something half-open must not keep a server that failed to start.
+    setTimeout(() => process.exit(), EXIT_PATIENCE_MS).unref();
   } finally {
     process.removeAllListeners('SIGINT');
     process.removeAllListeners('SIGTERM');

@@ -104,15 +104,23 @@ export class ChatsRepository {
     );
   }
 
-  /** How many members each chat has, and the lowest marks among those who are not `userId`. */
+  /**
+   * How many members each chat has, and the lowest marks among the present ones who are not `userId`. When no other
+   * is left, as in a private chat whose other account is gone, the marks they left behind stand: a status never goes
+   * back.
+   */
   async listOthers(chatIds: readonly string[], userId: string): Promise<OthersRow[]> {
     return this.database.query<OthersRow>(
       {
         name: 'chats.list-others',
-        text: `SELECT m.chat_id, count(*)::int AS member_count,
-            coalesce(min(m.delivered_seq) FILTER (WHERE m.user_id <> $2), 0) AS delivered_seq,
-            coalesce(min(m.shown_read_seq) FILTER (WHERE m.user_id <> $2), 0) AS read_seq
-          FROM member m WHERE m.chat_id = ANY ($1::uuid[]) AND m.left_at IS NULL
+        text: `SELECT m.chat_id, count(*) FILTER (WHERE m.left_at IS NULL)::int AS member_count,
+            coalesce(
+              min(m.delivered_seq) FILTER (WHERE m.user_id <> $2 AND m.left_at IS NULL),
+              min(m.delivered_seq) FILTER (WHERE m.user_id <> $2), 0) AS delivered_seq,
+            coalesce(
+              min(m.shown_read_seq) FILTER (WHERE m.user_id <> $2 AND m.left_at IS NULL),
+              min(m.shown_read_seq) FILTER (WHERE m.user_id <> $2), 0) AS read_seq
+          FROM member m WHERE m.chat_id = ANY ($1::uuid[])
           GROUP BY m.chat_id`,
       },
       [chatIds, userId],

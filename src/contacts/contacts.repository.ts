@@ -105,21 +105,6 @@ export class ContactsRepository {
     return count > 0;
   }
 
-  /** Whether either of the two has blocked the other, outside a transaction. */
-  async areBlocked({ userLo, userHi }: Pair): Promise<boolean> {
-    const rows = await this.database.query(
-      {
-        name: 'contacts.are-blocked',
-        text: `
-          SELECT FROM block
-          WHERE (blocker_id = $1 AND blocked_id = $2) OR (blocker_id = $2 AND blocked_id = $1)
-          LIMIT 1`,
-      },
-      [userLo, userHi],
-    );
-    return rows.length > 0;
-  }
-
   async findBlock(tx: PrismaTransaction, blockerId: string, blockedId: string): Promise<BlockRow | null> {
     return tx.block.findUnique({
       where: { blockerId_blockedId: { blockerId, blockedId } },

@@ -138,11 +138,6 @@ export class ContactsService {
     if (contact?.status !== 'ACCEPTED') throw new AppError('NOT_A_CONTACT');
   }
 
-  /** Whether either of the two has blocked the other. */
-  async areBlocked(oneId: string, otherId: string): Promise<boolean> {
-    return this.repository.areBlocked(pairOf(oneId, otherId));
-  }
-
   private async insertRequest(
     tx: PrismaTransaction,
     pair: Pair,

@@ -38,7 +38,7 @@ export async function openInfra(
   const database = new Database(databaseUrl, config.databasePoolMax, metrics, (error) => {
     log.warn({ err: error }, 'an idle database connection was lost');
   });
-  const prisma = new PrismaService(database);
+  const prisma = new PrismaService(database, metrics);
   const signals = new PgSignalListener(directUrl, log);
   const connections: Redis[] = [];
   const redisFor = (name: string): Redis | null => {
@@ -50,7 +50,19 @@ export async function openInfra(
   const redis = redisFor('commands');
   const bus = new ClusterBus(redisFor('bus publisher'), redisFor('bus subscriber'), log);
   const cache = new Cache(redis, signals);
-  await signals.connect();
+  const close = async (): Promise<void> => {
+    await prisma.$disconnect();
+    await signals.close();
+    for (const connection of connections) connection.disconnect();
+    await database.pool.end();
+    metrics.registry.clear();
+  };
+  try {
+    await signals.connect();
+  } catch (error) {
+    await close();
+    throw error;
+  }
   bus.connect();
   return {
     parts: {
@@ -67,12 +79,6 @@ export async function openInfra(
       cache,
       storage: new LocalStorage(path.join(config.dataDir, 'uploads')),
     },
-    async close() {
-      await prisma.$disconnect();
-      await signals.close();
-      for (const connection of connections) connection.disconnect();
-      await database.pool.end();
-      metrics.registry.clear();
-    },
+    close,
   };
 }

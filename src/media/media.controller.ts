@@ -40,18 +40,23 @@ export class MediaController {
     @Res() response: Response,
   ): Promise<void> {
     const media = await this.media.open(id, query, request.principal ?? null);
-    response.setHeader('Cache-Control', CACHE_CONTROL);
-    response.setHeader('ETag', media.etag);
-    response.setHeader('Accept-Ranges', 'bytes');
-    response.setHeader('X-Content-Type-Options', 'nosniff');
-    // Pages of the allowed origins show these bytes in an `<img>`, which knows no headers.
-    response.setHeader('Cross-Origin-Resource-Policy', 'cross-origin');
     if (namesThisCopy(request.headers['if-none-match'], media.etag)) {
+      describeFile(media, response);
       response.status(304).end();
       return;
     }
     await send(media, request, response);
   }
+}
+
+/** Only for an answer that is the file: a refusal must not be cached like it. */
+function describeFile(media: OpenedMedia, response: Response): void {
+  response.setHeader('Cache-Control', CACHE_CONTROL);
+  response.setHeader('ETag', media.etag);
+  response.setHeader('Accept-Ranges', 'bytes');
+  response.setHeader('X-Content-Type-Options', 'nosniff');
+  // Pages of the allowed origins show these bytes in an `<img>`, which knows no headers.
+  response.setHeader('Cross-Origin-Resource-Policy', 'cross-origin');
 }
 
 async function send(media: OpenedMedia, request: Request, response: Response): Promise<void> {
@@ -61,6 +66,7 @@ async function send(media: OpenedMedia, request: Request, response: Response): P
     return;
   }
   const bytes = request.method === 'HEAD' ? null : await media.read(range);
+  describeFile(media, response);
   response.setHeader('Content-Type', media.mimeType);
   if (range) {
     response.status(206).setHeader('Content-Range', `bytes ${range.start}-${range.end}/${media.size}`);

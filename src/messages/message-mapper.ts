@@ -75,6 +75,11 @@ export function toCreatedBody(input: SendInput, { row, at }: Written): EventMess
   };
 }
 
+/** What a reader sees, without what is that reader's own. */
+export function toEventBody({ starred: _starred, ...message }: MessageBody): EventMessageBody {
+  return { ...message, status: 'SENT' };
+}
+
 function clientIdOf(key: string): string | null {
   return key.startsWith(CLIENT_KEY_PREFIX) ? key.slice(CLIENT_KEY_PREFIX.length) : null;
 }

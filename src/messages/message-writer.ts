@@ -24,6 +24,11 @@ export interface SendInput {
 export interface Written {
   row: SentRow;
   at: Date;
+  /**
+   * It was tried more than once: a `REPEATED` may then be this very send, committed by the attempt whose answer was
+   * lost, of which nobody has been told.
+   */
+  retried: boolean;
 }
 
 interface Pending {
@@ -153,13 +158,13 @@ export class MessageWriter {
     this.schedule();
   }
 
-  private async commit(batch: Pending[]): Promise<void> {
+  private async commit(batch: readonly Pending[], retried = false): Promise<void> {
     const at = this.clock.now();
     const sent = await this.repository.sendBatch(
       batch.map((pending) => pending.row),
       at,
     );
-    for (const row of sent) batch[row.ord - 1]?.resolve({ row, at });
+    for (const row of sent) batch[row.ord - 1]?.resolve({ row, at, retried });
   }
 
   /**
@@ -175,7 +180,7 @@ export class MessageWriter {
         continue;
       }
       try {
-        await this.commit([pending]);
+        await this.commit([pending], true);
       } catch (error) {
         pending.reject(error);
         if (isUnavailable(error)) unavailable = error;

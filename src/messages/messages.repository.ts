@@ -63,6 +63,8 @@ const MESSAGE_COLUMNS = `
 const MESSAGE_FROM = `
   message m LEFT JOIN message replied ON replied.chat_id = m.chat_id AND replied.seq = m.reply_to_seq`;
 
+const FORGET_STEP = 5_000;
+
 @Injectable()
 export class MessagesRepository {
   constructor(private readonly database: Database) {}
@@ -121,6 +123,23 @@ export class MessagesRepository {
       },
       [chatId, firstSeq, afterSeq, limit],
     );
+  }
+
+  /** Like `forgetSender`, a few thousand messages a transaction, so that nobody waits long for a row. */
+  async forgetSenderInSteps(senderId: string): Promise<void> {
+    for (;;) {
+      const forgotten = await this.database.query(
+        {
+          name: 'messages.forget-sender-step',
+          text: `UPDATE message m SET sender_id = NULL
+            FROM (SELECT chat_id, seq FROM message WHERE sender_id = $1 LIMIT $2 FOR UPDATE SKIP LOCKED) t
+            WHERE m.chat_id = t.chat_id AND m.seq = t.seq
+            RETURNING m.seq`,
+        },
+        [senderId, FORGET_STEP],
+      );
+      if (forgotten.length < FORGET_STEP) return;
+    }
   }
 
   /** Takes the sender's name off everything they wrote; the messages stay. */

@@ -9,7 +9,7 @@ import { Cursors } from '../infra/http/cursors.js';
 import type { Page } from '../infra/http/envelope.js';
 import { Metrics } from '../infra/observability/metrics.js';
 import { AccountRemoval } from '../users/account-removal.js';
-import { toCreatedBody, toMessageBody } from './message-mapper.js';
+import { toCreatedBody, toEventBody, toMessageBody } from './message-mapper.js';
 import { MessageWriter, type SendInput } from './message-writer.js';
 import type { ListMessagesQuery, RecipientReceiptBody, SendMessageDto } from './messages.dto.js';
 import { MessageCreated } from './messages.events.js';
@@ -41,6 +41,7 @@ export class MessagesService implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
+    this.accountRemoval.beforeDelete((userId) => this.repository.forgetSenderInSteps(userId));
     this.accountRemoval.onDelete((tx, userId) => this.repository.forgetSender(tx, userId));
     this.chatMessages.register((readerId, heads) => this.lastMessagesOf(readerId, heads));
   }
@@ -68,8 +69,11 @@ export class MessagesService implements OnModuleInit {
         this.events.publish(new MessageCreated(body, originSocketId));
         return { message: Object.assign({ starred: false }, body), created: true };
       }
-      case 'REPEATED':
-        return { message: await this.getMessage(senderId, { chatId, seq: row.seq }), created: false };
+      case 'REPEATED': {
+        const message = await this.getMessage(senderId, { chatId, seq: row.seq });
+        if (written.retried) this.events.publish(new MessageCreated(toEventBody(message), originSocketId));
+        return { message, created: false };
+      }
       case 'NOT_MEMBER':
         throw new AppError('CHAT_NOT_FOUND');
       case 'BLOCKED':
@@ -117,11 +121,6 @@ export class MessagesService implements OnModuleInit {
       throw new AppError('MESSAGE_NOT_FOUND');
     }
     return { ...address, membership };
-  }
-
-  /** @throws AppError MESSAGE_NOT_FOUND */
-  async get(readerId: string, messageId: string): Promise<MessageBody> {
-    return this.getMessage(readerId, await this.requireVisible(readerId, messageId));
   }
 
   /**
@@ -257,7 +256,9 @@ function toSendInput(senderId: string, chatId: string, dto: SendMessageDto): Sen
   if (!isId(chatId)) throw new AppError('CHAT_NOT_FOUND');
   const mentions = dto.mentions ?? [];
   if (!mentions.every(isId)) throw validationError([NOT_A_MEMBER]);
-  const replyTo = dto.replyToId === undefined ? null : parseMessageId(dto.replyToId);
+  // Clients that send null for what they leave out mean nothing by it.
+  const replyToId = dto.replyToId ?? undefined;
+  const replyTo = replyToId === undefined ? null : parseMessageId(replyToId);
   const input: SendInput = {
     chatId,
     senderId,
@@ -265,7 +266,7 @@ function toSendInput(senderId: string, chatId: string, dto: SendMessageDto): Sen
     type: dto.type ?? 'TEXT',
     text: dto.text,
     // No message has seq 0: an id of another chat, or one that cannot be, replies to nothing visible.
-    replyToSeq: dto.replyToId === undefined ? null : replyTo?.chatId === chatId ? replyTo.seq : 0,
+    replyToSeq: replyToId === undefined ? null : replyTo?.chatId === chatId ? replyTo.seq : 0,
     mentions,
     forwarded: false,
   };

@@ -34,6 +34,7 @@ export class PresenceSubscriptions {
   /** Replaces what the socket follows and answers the present state of each, in the order asked. */
   async subscribe(socket: ClientSocket, userIds: readonly string[]): Promise<PresenceEvent[]> {
     this.unsubscribe(socket.id);
+    if (!socket.connected) return [];
     const known = [...new Set(userIds)].filter(isId);
     const targets = new Set(known);
     this.targetsOf.set(socket.id, targets);

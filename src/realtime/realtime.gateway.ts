@@ -36,7 +36,8 @@ export class RealtimeGateway {
     }),
     'join-chat': async (socket, { chatId }) => {
       await this.chats.requireMember(socket.data.principal.userId, chatId);
-      await socket.join(rooms.open(chatId));
+      // A socket that has gone meanwhile would stay in the room for ever.
+      if (socket.connected) await socket.join(rooms.open(chatId));
     },
     'leave-chat': async (socket, { chatId }) => {
       await this.chats.requireMember(socket.data.principal.userId, chatId);

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { Server as HttpServer } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { Inject, Injectable } from '@nestjs/common';
 import { createAdapter } from '@socket.io/redis-adapter';
 import { Server } from 'socket.io';
@@ -31,6 +32,14 @@ import { TypingService } from './typing.service.js';
 const MAX_PACKET_BYTES = 256 * 1024;
 /** How long a socket may take to read what was written before it is closed, in milliseconds. */
 const CLOSE_PATIENCE_MS = 3_000;
+/** How often they are looked up while signals cannot be heard, in milliseconds. */
+const DEAF_SWEEP_MS = 1_000;
+/**
+ * A device that vanished is noticed after at most the sum, and told offline five seconds later: within the 45 seconds
+ * of the contract. Milliseconds.
+ */
+const PING_INTERVAL_MS = 20_000;
+const PING_TIMEOUT_MS = 18_000;
 /** How often sessions that have run out are looked for among the live sockets, in milliseconds. */
 const SESSION_SWEEP_MS = 60_000;
 
@@ -43,7 +52,12 @@ const SESSION_SWEEP_MS = 60_000;
 @Injectable()
 export class RealtimeServer {
   private io: ClientServer | undefined;
+  /** The connections of WebSockets. */
+  private readonly upgraded = new Set<Duplex>();
   private cancelSweep: (() => void) | undefined;
+  private deafSweep: NodeJS.Timeout | undefined;
+  /** How many removals this instance has heard of: a list of chats read before one may be too long. */
+  private removals = 0;
 
   constructor(
     @Inject(CONFIG) private readonly config: Config,
@@ -69,12 +83,18 @@ export class RealtimeServer {
       path: '/socket.io',
       serveClient: false,
       maxHttpBufferSize: MAX_PACKET_BYTES,
+      pingInterval: PING_INTERVAL_MS,
+      pingTimeout: PING_TIMEOUT_MS,
       cors: {
         origin: (origin, allow) => {
           allow(null, origin !== undefined && isAllowedOrigin(this.config.corsOrigins, origin));
         },
         credentials: true,
       },
+    });
+    httpServer.on('upgrade', (_request, connection) => {
+      this.upgraded.add(connection);
+      connection.once('close', () => this.upgraded.delete(connection));
     });
     const { publisher, subscriber } = this.bus;
     if (publisher && subscriber) io.adapter(createAdapter(adapterPublisher(publisher, this.log), subscriber));
@@ -101,7 +121,15 @@ export class RealtimeServer {
     this.signals.on('chat-access-changed', (signal) => {
       this.followMembership(signal);
     });
+    this.signals.onDrop(() => {
+      clearInterval(this.deafSweep);
+      this.deafSweep = setInterval(() => {
+        this.sweepSessions();
+      }, DEAF_SWEEP_MS);
+      this.deafSweep.unref();
+    });
     this.signals.onReconnect(() => {
+      clearInterval(this.deafSweep);
       this.catchUp();
     });
     this.bus.onRestore(() => {
@@ -115,6 +143,7 @@ export class RealtimeServer {
   /** Answers what has begun, then closes every socket so that its client comes back to another instance. */
   async close(): Promise<void> {
     this.cancelSweep?.();
+    clearInterval(this.deafSweep);
     await this.dispatcher.drain();
     await Promise.all([this.messageWriter.drained(), this.receiptsWriter.drained()]);
     await this.closeTransports();
@@ -123,18 +152,21 @@ export class RealtimeServer {
 
   /**
    * Closing the transport, unlike disconnecting, lets Socket.IO clients reconnect by themselves. What was written
-   * before reaches them first; who does not read is cut off after a while.
+   * before reaches them first; who does not read or does not answer is cut off after a while.
    */
   private async closeTransports(): Promise<void> {
     if (!this.io) return;
-    const { engine } = this.io;
-    const connections = [...this.io.of('/').sockets.values()].map((socket) => socket.conn);
-    const closed = Promise.all(connections.map((connection) => once(connection, 'close')));
-    for (const connection of connections) connection.close();
-    const cutOff = setTimeout(() => engine.close(), CLOSE_PATIENCE_MS);
-    await closed;
+    const sockets = [...this.io.of('/').sockets.values()].map((socket) => socket.conn);
+    const cutOff = setTimeout(() => {
+      for (const connection of this.upgraded) connection.destroy();
+    }, CLOSE_PATIENCE_MS);
+    const written = Promise.all(sockets.map((socket) => once(socket, 'close')));
+    for (const socket of sockets) socket.close();
+    await written;
+    this.io.engine.close();
+    // A WebSocket is over when the client has said goodbye too.
+    await Promise.all([...this.upgraded].map((connection) => once(connection, 'close')));
     clearTimeout(cutOff);
-    engine.close();
   }
 
   private async admit(socket: ClientSocket): Promise<void> {
@@ -142,10 +174,19 @@ export class RealtimeServer {
     const principal = await this.authenticate(token);
     socket.data.principal = principal;
     await socket.join([rooms.user(principal.userId), rooms.session(principal.sessionId)]);
-    await socket.join((await this.chats.listChatIds(principal.userId)).map(rooms.chat));
+    await socket.join(await this.presentChatRooms(principal.userId));
     // A revocation that came before the session's room was joined has found nobody there.
     await this.authenticate(token);
     socket.handshake.auth = {};
+  }
+
+  /** The rooms of a person's chats, read again if somebody was removed from a chat meanwhile. */
+  private async presentChatRooms(userId: string): Promise<string[]> {
+    for (;;) {
+      const { removals } = this;
+      const chatIds = await this.chats.listChatIds(userId);
+      if (removals === this.removals) return chatIds.map(rooms.chat);
+    }
   }
 
   private async authenticate(token: unknown): Promise<Principal> {
@@ -184,6 +225,7 @@ export class RealtimeServer {
   private followMembership({ chatId, userIds, change }: PgSignals['chat-access-changed']): void {
     const adapter = this.io?.of('/').adapter;
     if (!adapter || change === 'block') return;
+    if (change === 'left') this.removals++;
     for (const userId of userIds) {
       for (const socketId of adapter.rooms.get(rooms.user(userId)) ?? []) {
         if (change === 'joined') void adapter.addAll(socketId, new Set([rooms.chat(chatId)]));
@@ -202,13 +244,23 @@ export class RealtimeServer {
 
   private async rejoinChats(): Promise<void> {
     for (const socket of this.io?.of('/').sockets.values() ?? []) {
-      const chatRooms = new Set((await this.chats.listChatIds(socket.data.principal.userId)).map(rooms.chat));
-      for (const room of socket.rooms) {
-        if (room.startsWith(rooms.chat('')) && !chatRooms.has(room)) await socket.leave(room);
+      try {
+        await this.rejoinChatsOf(socket);
+      } finally {
+        socket.emit('resync', {});
       }
-      await socket.join([...chatRooms]);
-      socket.emit('resync', {});
     }
+  }
+
+  private async rejoinChatsOf(socket: ClientSocket): Promise<void> {
+    const chatRooms = await this.presentChatRooms(socket.data.principal.userId);
+    if (!socket.connected) return;
+    const present = new Set(chatRooms);
+    for (const room of socket.rooms) {
+      const chatRoom = room.startsWith(rooms.open('')) ? rooms.chat(room.slice(rooms.open('').length)) : room;
+      if (chatRoom.startsWith(rooms.chat('')) && !present.has(chatRoom)) await socket.leave(room);
+    }
+    await socket.join(chatRooms);
   }
 
   private sweepSessions(): void {

@@ -20,6 +20,7 @@ export type RemovalHook = (
 @Injectable()
 export class AccountRemoval {
   private readonly hooks: RemovalHook[] = [];
+  private readonly preparations: ((userId: string) => Promise<void>)[] = [];
 
   constructor(
     private readonly prisma: PrismaService,
@@ -32,8 +33,17 @@ export class AccountRemoval {
     this.hooks.push(hook);
   }
 
+  /**
+   * Runs before the transaction, for what may be so much that it must not hold the locks of the rest. It may be
+   * repeated, and whatever comes in after it is left to the module's `onDelete`.
+   */
+  beforeDelete(preparation: (userId: string) => Promise<void>): void {
+    this.preparations.push(preparation);
+  }
+
   /** @throws AppError SESSION_REVOKED when it is gone already, as its sessions are */
   async remove(userId: string): Promise<void> {
+    for (const prepare of this.preparations) await prepare(userId);
     const { gone, afterCommit } = await this.prisma.inTransaction(async (tx) => {
       const version = await this.users.lockForRemoval(tx, userId);
       if (version === null) throw new AppError('SESSION_REVOKED');

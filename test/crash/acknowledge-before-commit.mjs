@@ -15,5 +15,5 @@ MessageWriter.prototype.write = function acknowledgeBeforeCommit(input) {
   );
   const seq = (lastSeqs.get(input.chatId) ?? 0) + 1;
   lastSeqs.set(input.chatId, seq);
-  return Promise.resolve({ row: { ord: 1, outcome: 'CREATED', seq }, at: new Date() });
+  return Promise.resolve({ row: { ord: 1, outcome: 'CREATED', seq }, at: new Date(), retried: false });
 };

@@ -12,7 +12,8 @@ const IN_FLIGHT = 4;
 /** What is acknowledged before each kill, and the rate below which a round does not count. */
 const ACKNOWLEDGED_PER_ROUND = 600;
 const MIN_RATE = 500;
-const MAX_LOOSE_RATE_ROUNDS = 4;
+/** Rounds that a stumbling machine may need more than asked for. */
+const SPARE_ROUNDS = 20;
 
 interface Message {
   seq: number;
@@ -145,9 +146,12 @@ async function check(url: string, people: readonly Person[]): Promise<Verdict> {
 }
 
 interface Run {
+  /** Of the kills under the full load. */
   verdicts: Verdict[];
-  acknowledged: number;
-  rates: number[];
+}
+
+function isWrong({ lost, doubled, disordered }: Verdict): boolean {
+  return lost.length + doubled.length + disordered.length > 0;
 }
 
 /** Starts, loads and kills the server `kills` times, and checks after each restart. */
@@ -155,11 +159,11 @@ async function crash(kills: number, preload: readonly string[]): Promise<Run> {
   const dataDir = await mkdtemp(join(tmpdir(), 'parley-crash-'));
   const port = await findFreePort();
   const options = { dataDir, port, preload, env: { RATE_LIMITS: 'off' } };
-  const run: Run = { verdicts: [], acknowledged: 0, rates: [] };
+  const run: Run = { verdicts: [] };
   let server = await BuiltServer.start(options);
   try {
     const people = await makePeople(server.url);
-    for (let kill = 0; kill < kills; kill++) {
+    for (let round = 0; run.verdicts.length < kills && round < kills + SPARE_ROUNDS; round++) {
       let acknowledged = 0;
       const began = performance.now();
       const { url } = server;
@@ -180,10 +184,11 @@ async function crash(kills: number, preload: readonly string[]): Promise<Run> {
       });
       await enough;
       await server.kill();
-      run.rates.push((acknowledged / (performance.now() - began)) * 1000);
-      run.acknowledged += acknowledged;
+      const rate = (acknowledged / (performance.now() - began)) * 1000;
       server = await BuiltServer.start(options);
-      run.verdicts.push(await check(server.url, people));
+      const verdict = await check(server.url, people);
+      // A kill under less load than asked for is checked all the same, and does not count.
+      if (rate >= MIN_RATE || isWrong(verdict)) run.verdicts.push(verdict);
     }
     return run;
   } finally {
@@ -199,10 +204,7 @@ const NOTHING_WRONG: Verdict = { lost: [], doubled: [], disordered: [] };
 it('keeps every acknowledged message exactly once and in order through 20 kills under load', async () => {
   const run = await crash(20, []);
   expect(run.verdicts).toEqual(Array.from({ length: 20 }, () => NOTHING_WRONG));
-  expect(run.acknowledged).toBeGreaterThanOrEqual(20 * ACKNOWLEDGED_PER_ROUND);
-  // The machine may stumble in a round; the load as a whole must have been one.
-  expect(run.rates.filter((rate) => rate < MIN_RATE).length).toBeLessThanOrEqual(MAX_LOOSE_RATE_ROUNDS);
-}, 300_000);
+}, 600_000);
 
 it('finds the loss when messages are acknowledged before their commit', async () => {
   const fault = resolve(import.meta.dirname, 'acknowledge-before-commit.mjs');

@@ -264,6 +264,19 @@ describe('read receipts switched off', () => {
     expect(await statuses(pair)).toEqual(['DELIVERED', 'DELIVERED']);
   });
 
+  it('does not tell when what was read in silence was read, once a later read is shown', async () => {
+    const { ann, ben, chatId } = await pairWithMessages(2);
+    await off(ben);
+    await ben.http.post(`/api/chats/${chatId}/messages/read`);
+    await on(ben);
+    app.clock.advance(60_000);
+    await write(ann, chatId, 'm3');
+    await ben.http.post(`/api/chats/${chatId}/messages/read`);
+    // A mark covers all before it, so they count as read from the shown read on, and never from the silent one.
+    const shownAt = app.clock.now().toISOString();
+    for (const seq of [1, 2, 3]) expect(await receiptOf(ann, chatId, seq)).toMatchObject({ readAt: shownAt });
+  });
+
   it('by the sender: they see none of the other’s reads, also not later', async () => {
     const pair = await pairWithMessages(1);
     const { ann, ben, chatId } = pair;
@@ -288,6 +301,20 @@ describe('read receipts switched off', () => {
     await pair.ben.http.post(`/api/chats/${pair.chatId}/messages/read`);
     await off(pair.ben);
     expect(await statuses(pair)).toEqual(['READ']);
+  });
+});
+
+describe('an account that is deleted', () => {
+  it('takes no status back', async () => {
+    const pair = await pairWithMessages(3);
+    await pair.ben.http.post(`/api/chats/${pair.chatId}/messages/delivered`);
+    await pair.ben.http.post(`/api/chats/${pair.chatId}/messages/read`, { upToSeq: 1 });
+    const before = await statuses(pair);
+    expect(before).toEqual(['READ', 'DELIVERED', 'DELIVERED']);
+    const gone = await pair.ben.http.delete('/api/auth/delete-profile', { password: pair.ben.password });
+    expect(gone.status).toBe(200);
+    expect(await statuses(pair)).toEqual(before);
+    expect(await chatOf(pair.ann, pair.chatId)).toMatchObject({ memberCount: 1, name: 'Deleted account' });
   });
 });
 

@@ -146,6 +146,23 @@ describe.each(['REST', 'socket'] as const)('sending over %s', (way) => {
     expect((await ann.http.get(`/api/chats/${chatId}`)).data.lastSeq).toBe(0);
   });
 
+  it('names every bad field at once, undeclared ones included', async () => {
+    const { send } = await sender();
+    const { details } = await send({ text: '', clientId: '', admin: true, mentions: [5] });
+    expect((details as { field: string }[]).map(({ field }) => field).sort()).toEqual(
+      expect.arrayContaining(['admin', 'clientId', 'mentions', 'text']),
+    );
+  });
+
+  it('takes null for what is left out', async () => {
+    const { send } = await sender();
+    const sent = await send({ text: 'a', type: null, clientId: null, replyToId: null, mentions: null });
+    expect(sent).toMatchObject({
+      ok: true,
+      data: { clientId: null, replyTo: null, mentions: [], type: 'TEXT' },
+    });
+  });
+
   it('takes 4,096 characters outside the BMP, and variation selectors count', async () => {
     const { send } = await sender();
     expect((await send({ text: '😀'.repeat(4096) })).ok).toBe(true);

@@ -74,15 +74,19 @@ const TABLE: Record<ServerEventName, Row> = {
   'user-typing': {
     reaches: OTHER,
     prepare: async ({ chatId, sockets }) => {
-      const { stranger: _outside, ...insiders } = sockets;
-      await Promise.all(Object.values(insiders).map((socket) => socket.ok('join-chat', { chatId })));
+      // The stranger tries too.
+      await Promise.all(Object.values(sockets).map((socket) => socket.emit('join-chat', { chatId })));
     },
     cause: ({ chatId, sockets }) => sockets.sendingSocket.ok('typing', { chatId, isTyping: true }),
   },
   presence: {
     reaches: OTHER,
+    // The stranger subscribes too, to somebody whose presence is for contacts alone.
     prepare: async ({ ann, sockets }) => {
-      for (const name of OTHER) await sockets[name].ok('subscribe-presence', { userIds: [ann.id] });
+      await ann.http.put('/api/auth/update-profile', { settings: { lastSeen: 'contacts' } });
+      for (const name of [...OTHER, 'stranger'] as const) {
+        await sockets[name].ok('subscribe-presence', { userIds: [ann.id] });
+      }
     },
     cause: ({ ann }) => ann.http.put('/api/auth/update-profile', { settings: { lastSeen: 'nobody' } }),
   },

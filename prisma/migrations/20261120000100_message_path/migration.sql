@@ -83,7 +83,8 @@ BEGIN
       SELECT n.chat_id, n.sender_id, max(n.new_seq) AS new_seq,
         bool_and(n.chat_type <> 'PRIVATE' OR NOT EXISTS (
           SELECT FROM app_user u WHERE u.id IN (n.user_lo, n.user_hi) AND NOT u.read_receipts)) AS shows_reads
-      FROM numbered n GROUP BY n.chat_id, n.sender_id
+      -- Members are locked in (chat, user) order everywhere.
+      FROM numbered n GROUP BY n.chat_id, n.sender_id ORDER BY n.chat_id, n.sender_id
     ) t
     WHERE m.chat_id = t.chat_id AND m.user_id = t.sender_id
   )

@@ -17,6 +17,7 @@ export function connectRedis(config: RedisConfig, name: string, log: Log): Redis
     port: config.port,
     ...(config.username && { username: config.username }),
     ...(config.password && { password: config.password }),
+    ...(config.db !== undefined && { db: config.db }),
     ...(config.tls && { tls: {} }),
     connectionName: `parley ${name}`,
     maxRetriesPerRequest: 1,

@@ -12,6 +12,8 @@ export interface RedisConfig {
   port: number;
   username?: string;
   password?: string;
+  /** The number of the database. */
+  db?: number;
   tls: boolean;
 }
 
@@ -68,7 +70,10 @@ export const VARIABLES: readonly Variable[] = [
     name: 'DATABASE_DIRECT_URL',
     description: 'past a pooler, for migrations and LISTEN; default DATABASE_URL',
   },
-  { name: 'DATABASE_READ_URL', description: 'a replica for reads; default DATABASE_URL' },
+  {
+    name: 'DATABASE_READ_URL',
+    description: 'a replica for reads; default DATABASE_URL (accepted, not used yet)',
+  },
   { name: 'DATABASE_POOL_MAX', default: '10', description: 'connections in the pool' },
   {
     name: 'DATA_DIR',
@@ -154,6 +159,11 @@ export function loadConfig(env: Env): Config {
   };
   const duration = (name: string): number => {
     let value: number | undefined;
+    // A bare number would be milliseconds, which nobody means here.
+    if (/^\d+$/.test(read(name))) {
+      refuse(name, 'must have a unit, such as 15m or 30d');
+      return 0;
+    }
     try {
       value = ms(read(name) as ms.StringValue);
     } catch {
@@ -234,6 +244,15 @@ export function loadConfig(env: Env): Config {
     trustProxy: readTrustProxy(given('TRUST_PROXY'), refuse),
     logLevel: oneOf('LOG_LEVEL', LOG_LEVELS),
   };
+  if (config.cookieSameSite === 'none' && !config.cookieSecure) {
+    refuse(
+      'COOKIE_SAMESITE',
+      'may be none only with COOKIE_SECURE=true: browsers drop such a cookie otherwise',
+    );
+  }
+  if (config.refreshTokenTtlMs > 0 && config.refreshTokenTtlMs < config.accessTokenTtlMs) {
+    refuse('REFRESH_EXPIRES_IN', 'must not be shorter than JWT_EXPIRES_IN');
+  }
   if (problems.length > 0) throw new StartupError(`Configuration: ${problems.join('; ')}.`);
   return config;
 }
@@ -250,6 +269,7 @@ function readRedis(
       port: parsed.port ? Number(parsed.port) : 6379,
       ...(parsed.username && { username: decodeURIComponent(parsed.username) }),
       ...(parsed.password && { password: decodeURIComponent(parsed.password) }),
+      ...(/^\/\d+$/.test(parsed.pathname) && { db: Number(parsed.pathname.slice(1)) }),
       tls: parsed.protocol === 'rediss:',
     };
   }

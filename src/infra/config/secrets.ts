@@ -6,7 +6,8 @@ import {
   timingSafeEqual,
   type KeyObject,
 } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { StartupError } from '../../common/startup-error.js';
 import type { Config } from './config.js';
@@ -69,12 +70,17 @@ async function keptSecrets(file: string): Promise<{ jwtSecret: string; masterKey
     jwtSecret: randomBytes(32).toString('base64url'),
     masterKey: randomBytes(32).toString('base64url'),
   };
-  try {
-    // 'wx': of several instances that start together one writes, the others read what it wrote.
-    await writeFile(file, JSON.stringify(made, null, 2), { mode: 0o600, flag: 'wx' });
-    return made;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  if (!existsSync(file)) {
+    // Linked into place whole: of several instances that start together one wins, and nobody reads a half-written file.
+    const scratch = `${file}.${process.pid}`;
+    await writeFile(scratch, JSON.stringify(made, null, 2), { mode: 0o600, flush: true });
+    try {
+      await link(scratch, file);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    } finally {
+      await rm(scratch, { force: true });
+    }
   }
   try {
     return JSON.parse(await readFile(file, 'utf8')) as typeof made;

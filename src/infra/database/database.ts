@@ -1,38 +1,28 @@
 import pg from 'pg';
 import { type Metrics } from '../observability/metrics.js';
 
-/** What a repository needs to run SQL: the pool, or the connection of an open transaction. */
-export interface Queryable {
-  query<Row extends pg.QueryResultRow>(statement: Statement, values?: readonly unknown[]): Promise<Row[]>;
-}
-
 /** SQL with a name is prepared once per connection; names are unique across the code. */
 export interface Statement {
   name: string;
   text: string;
 }
 
-const DEADLOCK_DETECTED = '40P01';
-const SERIALIZATION_FAILURE = '40001';
-const MAX_ATTEMPTS = 4;
+/** A database that takes longer to say that it is there is not, in milliseconds. */
+const REACHABLE_WITHIN_MS = 2_000;
 
 /**
- * The pool for SQL written by hand: hot paths, locks and functions. Everything else goes through Prisma,
+ * The pool for SQL written by hand: hot paths and functions. Everything else goes through Prisma,
  * which shares the same pool.
  */
-export class Database implements Queryable {
+export class Database {
   readonly pool: pg.Pool;
 
-  constructor(
-    connectionString: string,
-    max: number,
-    private readonly metrics: Metrics,
-    onIdleError: (error: Error) => void,
-  ) {
+  constructor(connectionString: string, max: number, metrics: Metrics, onIdleError: (error: Error) => void) {
     this.pool = new pg.Pool({
       connectionString,
       max,
       connectionTimeoutMillis: 5_000,
+      keepAlive: true,
       idle_in_transaction_session_timeout: 60_000,
       application_name: 'parley',
     });
@@ -49,64 +39,23 @@ export class Database implements Queryable {
     return result.rows;
   }
 
-  /**
-   * Runs `work` in one transaction and commits it; any error rolls back and is thrown on.
-   * A deadlock or serialisation failure is tried again from the start, so `work` must have no other effects.
-   */
-  async transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await this.attempt(work);
-      } catch (error) {
-        if (attempt >= MAX_ATTEMPTS || !isRetryable(error)) throw error;
-        this.metrics.transactionRetries.inc();
-      }
-    }
-  }
-
-  /** Whether a trivial statement succeeds. */
+  /** Whether a trivial statement succeeds, in time. */
   async isReachable(): Promise<boolean> {
-    try {
-      await this.pool.query('SELECT 1');
-      return true;
-    } catch {
-      return false;
-    }
-  }
-
-  private async attempt<T>(work: (tx: Queryable) => Promise<T>): Promise<T> {
-    const client = await this.pool.connect();
-    let broken: Error | undefined;
-    try {
-      await client.query('BEGIN');
-      const result = await work({
-        query: async <Row extends pg.QueryResultRow>(statement: Statement, values: readonly unknown[] = []) =>
-          (await client.query<Row>({ ...statement, values: values as unknown[] })).rows,
-      });
-      await client.query('COMMIT');
-      return result;
-    } catch (error) {
-      await client.query('ROLLBACK').catch((failure: unknown) => {
-        broken = failure as Error;
-      });
-      throw error;
-    } finally {
-      client.release(broken);
-    }
+    let timer: NodeJS.Timeout | undefined;
+    const tooLate = new Promise<boolean>((resolve) => {
+      timer = setTimeout(resolve, REACHABLE_WITHIN_MS, false);
+    });
+    const answered = this.pool.query('SELECT 1').then(
+      () => true,
+      () => false,
+    );
+    const isThere = await Promise.race([answered, tooLate]);
+    clearTimeout(timer);
+    return isThere;
   }
 }
 
 /** PostgreSQL's error code (SQLSTATE), or undefined for another error. */
 export function sqlState(error: unknown): string | undefined {
   return error instanceof pg.DatabaseError ? error.code : undefined;
-}
-
-/** The constraint a unique violation (23505) broke, or undefined for any other error. */
-export function violatedConstraint(error: unknown): string | undefined {
-  return error instanceof pg.DatabaseError && error.code === '23505' ? error.constraint : undefined;
-}
-
-function isRetryable(error: unknown): boolean {
-  const code = sqlState(error);
-  return code === DEADLOCK_DETECTED || code === SERIALIZATION_FAILURE;
 }

@@ -1,17 +1,23 @@
 import { PrismaPg } from '@prisma/adapter-pg';
+import type { Metrics } from '../observability/metrics.js';
 import type { Database } from './database.js';
 import { Prisma, PrismaClient } from './generated/client.js';
 
 export type PrismaTransaction = Prisma.TransactionClient;
 
 const MAX_ATTEMPTS = 4;
-/** Prisma's code for a write conflict or a deadlock (https://www.prisma.io/docs/orm/reference/error-reference). */
+/** Prisma's codes (https://www.prisma.io/docs/orm/reference/error-reference) and PostgreSQL's for what a retry mends. */
 const WRITE_CONFLICT = 'P2034';
+const RAW_QUERY_FAILED = 'P2010';
+const RETRYABLE_STATES: readonly unknown[] = ['40P01', '40001'];
 const UNIQUE_VIOLATION = 'P2002';
 
 /** Prisma on the shared pool, for everything that is not a hot path. */
 export class PrismaService extends PrismaClient {
-  constructor(database: Database) {
+  constructor(
+    database: Database,
+    private readonly metrics: Metrics,
+  ) {
     super({ adapter: new PrismaPg(database.pool) });
   }
 
@@ -24,7 +30,8 @@ export class PrismaService extends PrismaClient {
       try {
         return await this.$transaction(work, { maxWait: 10_000, timeout: 20_000 });
       } catch (error) {
-        if (attempt >= MAX_ATTEMPTS || !isPrismaError(error, WRITE_CONFLICT)) throw error;
+        if (attempt >= MAX_ATTEMPTS || !isRetryable(error)) throw error;
+        this.metrics.transactionRetries.inc();
       }
     }
   }
@@ -35,6 +42,16 @@ export function isUniqueViolation(error: unknown): boolean {
   return isPrismaError(error, UNIQUE_VIOLATION);
 }
 
-function isPrismaError(error: unknown, code: string): boolean {
+/** A deadlock in a statement of Prisma's own has a code of its own; in raw SQL the driver's error is inside. */
+function isRetryable(error: unknown): boolean {
+  if (isPrismaError(error, WRITE_CONFLICT)) return true;
+  if (!isPrismaError(error, RAW_QUERY_FAILED)) return false;
+  const { driverAdapterError } = (error.meta ?? {}) as {
+    driverAdapterError?: { cause?: { originalCode?: unknown } };
+  };
+  return RETRYABLE_STATES.includes(driverAdapterError?.cause?.originalCode);
+}
+
+function isPrismaError(error: unknown, code: string): error is Prisma.PrismaClientKnownRequestError {
   return error instanceof Prisma.PrismaClientKnownRequestError && error.code === code;
 }

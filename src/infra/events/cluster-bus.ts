@@ -18,8 +18,12 @@ export class ClusterBus {
     private readonly log: Log,
   ) {
     subscriber?.on('message', (_channel: string, text: string) => {
-      const { topic, payload } = JSON.parse(text) as { topic: string; payload: never };
-      this.receive(topic, payload);
+      try {
+        const { topic, payload } = JSON.parse(text) as { topic: string; payload: never };
+        this.receive(topic, payload);
+      } catch (error) {
+        this.log.warn({ err: error }, 'a message of another instance was not understood');
+      }
     });
   }
 

@@ -79,7 +79,7 @@ export class PgSignalListener {
       query_timeout: HEARTBEAT_TIMEOUT_MS,
     });
     client.on('notification', (notification) => {
-      this.receive(notification.payload ?? '');
+      this.receive(client, notification.payload ?? '');
     });
     client.on('error', (error) => {
       this.drop(client, error);
@@ -106,9 +106,14 @@ export class PgSignalListener {
     await this.client?.end();
   }
 
-  private receive(text: string): void {
-    const { name, payload } = JSON.parse(text) as { name: string; payload: never };
-    for (const handler of this.handlers.get(name) ?? []) handler(payload);
+  private receive(client: pg.Client, text: string): void {
+    try {
+      const { name, payload } = JSON.parse(text) as { name: string; payload: never };
+      for (const handler of this.handlers.get(name) ?? []) handler(payload);
+    } catch (error) {
+      // Not understood, it may have ended any right: everything remembered is forgotten, as after a cut.
+      this.drop(client, error as Error);
+    }
   }
 
   private drop(client: pg.Client, error: Error): void {

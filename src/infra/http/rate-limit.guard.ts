@@ -24,7 +24,9 @@ export class RateLimitGuard implements CanActivate {
     const http = context.switchToHttp();
     const request = http.getRequest<Request>();
     if (!request.path.startsWith('/api')) return true;
-    const name = this.reflector.get<RateLimitName | undefined>(RATE_LIMIT, context.getHandler()) ?? 'default';
+    const name =
+      this.reflector.get<RateLimitName | undefined>(RATE_LIMIT, context.getHandler()) ??
+      (request.is('multipart/form-data') ? 'uploads' : 'default');
     const { points, window } = RATE_LIMITS[name];
     const response = http.getResponse<Response>();
     response.setHeader('RateLimit-Policy', `"${name}";q=${points};w=${window}`);

@@ -34,20 +34,32 @@ export function validateInput<T extends object>(dto: DtoClass<T>, input: unknown
     if (!shape.declared.has(key)) problems.push({ field: key, message: 'is not a field of this request' });
     else checkValue((input as Record<string, unknown>)[key], key, 1, problems);
   }
-  if (problems.length > 0) throw validationError(problems);
-
-  if (shape.declared.size === 0) return new dto();
-
+  const accepted = problems.length === 0 ? input : withoutFields(input, problems);
   const instance =
-    shape.nested || fromStrings ? plainToInstance(dto, input) : Object.assign(new dto(), input);
+    shape.nested || fromStrings ? plainToInstance(dto, accepted) : Object.assign(new dto(), accepted);
   const errors = validateSync(instance, {
     whitelist: shape.nested,
     forbidNonWhitelisted: shape.nested,
     // A DTO without a field is known all the same; what is not declared has been refused above.
     forbidUnknownValues: false,
   });
-  if (errors.length > 0) throw validationError(errors.flatMap((error) => detailsOf(error, '')));
+  const named = new Set(problems.map(({ field }) => topFieldOf(field)));
+  for (const error of errors) {
+    // What has been refused already was taken out, and is not also missing.
+    if (!named.has(error.property)) problems.push(...detailsOf(error, ''));
+  }
+  if (problems.length > 0) throw validationError(problems);
   return instance;
+}
+
+function withoutFields(input: object, problems: readonly ErrorDetail[]): object {
+  const refused = new Set(problems.map(({ field }) => topFieldOf(field)));
+  return Object.fromEntries(Object.entries(input).filter(([key]) => !refused.has(key)));
+}
+
+function topFieldOf(field: string): string {
+  const dot = field.indexOf('.');
+  return dot === -1 ? field : field.slice(0, dot);
 }
 
 function shapeOf(dto: DtoClass): DtoShape {

@@ -39,7 +39,7 @@ export class Metrics {
 
   readonly messageCommit = new Histogram({
     name: 'parley_message_commit_duration_seconds',
-    help: 'From a send reaching the writer to its commit, per batch of sends',
+    help: 'From the start of a batch of sends to its commit',
     buckets: LATENCY_BUCKETS,
     registers: [this.registry],
   });
