@@ -1,0 +1,37 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import type { Socket as TcpSocket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { findFreePort } from '../../src/infra/database/embedded/database-file.js';
+import { BuiltServer } from '../support/built-server.js';
+import { buildProject } from '../support/project.js';
+import { TestSocket } from '../support/socket.js';
+
+/** Far below the 30 s for which a WebSocket waits to be told goodbye. */
+const STOPS_WITHIN_MS = 10_000;
+
+beforeAll(buildProject, 120_000);
+
+it('a client that has stopped reading does not hold up a stop', async () => {
+  const dataDir = await mkdtemp(join(tmpdir(), 'parley-frozen-'));
+  const server = await BuiltServer.start({ dataDir, port: await findFreePort() });
+  try {
+    const answer = await fetch(`${server.url}/api/auth/register`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ name: 'Ann', email: 'ann@example.com', password: 'a good password' }),
+    });
+    const { data } = (await answer.json()) as { data: { token: string } };
+    const socket = await TestSocket.connect(server.url, { token: data.token });
+    const { ws } = socket.io.io.engine.transport as unknown as { ws: { _socket: TcpSocket } };
+    ws._socket.pause();
+    const before = performance.now();
+    await server.stop();
+    expect(performance.now() - before).toBeLessThan(STOPS_WITHIN_MS);
+    expect(server.child.exitCode).toBe(0);
+    ws._socket.destroy();
+  } finally {
+    await server.stop();
+    await rm(dataDir, { recursive: true, force: true });
+  }
+}, 60_000);
