@@ -1,5 +1,5 @@
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
 import type { INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
@@ -16,6 +16,7 @@ import express, {
 import helmet from 'helmet';
 import { AppModule } from './app.module.js';
 import { SystemClock, type Clock } from './common/clock.js';
+import { AppError } from './common/errors.js';
 import { Readiness } from './health/readiness.js';
 import type { Config } from './infra/config/config.js';
 import { sendError } from './infra/http/exception.filter.js';
@@ -52,6 +53,8 @@ export interface RunningApp {
 
 /** Largest JSON body in bytes: a text of 4,096 characters, each written as an escape, fits many times. */
 const MAX_JSON_BYTES = 256 * 1024;
+/** What a form may hold besides its file, in bytes. */
+const MAX_FORM_BYTES = 1024 * 1024;
 /** Longer than the 60 s after which most load balancers let an idle connection go, so that they close it and not we. */
 const KEEP_ALIVE_MS = 75_000;
 /** How long requests may still take once the server is told to stop, in milliseconds. */
@@ -81,6 +84,8 @@ async function assemble(options: AppOptions, infra: OpenInfra, log: Log): Promis
   const server = options.server ?? createServer();
   server.keepAliveTimeout = KEEP_ALIVE_MS;
   const app = express();
+  // `/API` is not `/api`: what is decided by a path must hold for every way of writing it.
+  app.enable('case sensitive routing');
   const adapter = new ServerAdapter(app, server);
   useMiddleware(app, infra.parts);
   const nest = await NestFactory.create(AppModule.with(infra.parts), adapter, {
@@ -94,6 +99,7 @@ async function assemble(options: AppOptions, infra: OpenInfra, log: Log): Promis
   const realtime = config.role === 'worker' ? null : nest.get(RealtimeServer);
   // In this order: Socket.IO puts itself before the listener that is there.
   adapter.serve();
+  const quiet = new QuietConnections(server);
   realtime?.attach(server);
   if (!server.listening) await listen(server, config);
 
@@ -101,7 +107,7 @@ async function assemble(options: AppOptions, infra: OpenInfra, log: Log): Promis
   const close = async (): Promise<void> => {
     nest.get(Readiness).startDraining();
     await realtime?.close();
-    await closeServer(server);
+    await closeServer(server, quiet);
     await nest.close();
     await infra.close();
     log.flush();
@@ -147,6 +153,7 @@ function useMiddleware(app: Express, parts: InfraParts): void {
   // Who serves plain HTTP in a network of their own needs the pages of /docs to load over it.
   app.use(helmet({ contentSecurityPolicy: { directives: { upgradeInsecureRequests: null } } }));
   app.use(whereItMatters(config));
+  app.use(refuseTooLarge(config));
   app.use(express.json({ limit: MAX_JSON_BYTES, strict: false }));
   // Before Nest's own, which answers every unreadable body alike.
   app.use((error: unknown, request: Request, response: Response, _next: NextFunction) => {
@@ -180,6 +187,20 @@ function whereItMatters(config: Config): RequestHandler {
   };
 }
 
+/** Refuses a body by its announced length: the parsers would read it to its end before they answer. */
+function refuseTooLarge(config: Config): RequestHandler {
+  return (request, response, next) => {
+    const length = Number(request.headers['content-length'] ?? 0);
+    const limit = request.is('multipart/form-data') ? config.maxImageBytes + MAX_FORM_BYTES : MAX_JSON_BYTES;
+    if (!(length > limit)) {
+      next();
+      return;
+    }
+    response.setHeader('Connection', 'close');
+    next(new AppError('PAYLOAD_TOO_LARGE'));
+  };
+}
+
 function setUpDocs(nest: INestApplication): void {
   let document: OpenAPIObject | undefined;
   const describe = (): OpenAPIObject => (document ??= buildOpenApi(nest, VERSION));
@@ -200,13 +221,40 @@ async function listen(server: Server, config: Config): Promise<void> {
   });
 }
 
-async function closeServer(server: Server): Promise<void> {
+/**
+ * The connections on which no request is under way, those that never sent one included: Node's own
+ * `closeIdleConnections` knows only connections that have been answered before.
+ */
+class QuietConnections {
+  private readonly requests = new Map<Socket, number>();
+
+  constructor(server: Server) {
+    server.on('connection', (connection) => {
+      this.requests.set(connection, 0);
+      connection.once('close', () => this.requests.delete(connection));
+    });
+    // Before the application's own listener, which the server may be given later.
+    server.prependListener('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
+      this.requests.set(socket, (this.requests.get(socket) ?? 0) + 1);
+      response.once('close', () => {
+        const left = (this.requests.get(socket) ?? 1) - 1;
+        if (this.requests.has(socket)) this.requests.set(socket, left);
+      });
+    });
+  }
+
+  close(): void {
+    for (const [connection, requests] of this.requests) if (requests === 0) connection.destroy();
+  }
+}
+
+async function closeServer(server: Server, quiet: QuietConnections): Promise<void> {
   const closed = new Promise<void>((resolve) => {
     server.close(() => {
       resolve();
     });
   });
-  server.closeIdleConnections();
+  quiet.close();
   const cutOff = setTimeout(() => {
     server.closeAllConnections();
   }, DRAIN_MS);

@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError } from './common/errors.js';
 import { StartupError } from './common/startup-error.js';
 import { createApp, type RunningApp } from './create-app.js';
@@ -18,7 +19,8 @@ export interface Serving {
   stop(): Promise<void>;
 }
 
-/** Milliseconds. */
+/** Longer than requests may take to finish, and less than the 30 s after which orchestrators kill. Milliseconds. */
+const STOP_WITHIN_MS = 25_000;
 const EXIT_PATIENCE_MS = 2_000;
 
 type Print = (line: string) => void;
@@ -42,7 +44,7 @@ export async function serve(config: Config, print: Print): Promise<Serving> {
     const app = await createApp({ config, databaseUrl: opened.url, directUrl: opened.directUrl, server });
     const stop = async (): Promise<void> => {
       try {
-        await app.close();
+        await Promise.race([app.close(), afterDeadline()]);
       } finally {
         await opened.stop();
       }
@@ -92,6 +94,12 @@ export async function serveUntilSignal(
     process.removeAllListeners('SIGINT');
     process.removeAllListeners('SIGTERM');
   }
+}
+
+/** Rejects when a stop takes too long, as with a database that hangs. */
+async function afterDeadline(): Promise<never> {
+  await sleep(STOP_WITHIN_MS, undefined, { ref: false });
+  throw new Error(`The server could not finish within ${STOP_WITHIN_MS / 1000} s.`);
 }
 
 function addresses(url: string): string[] {

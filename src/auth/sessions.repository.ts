@@ -12,6 +12,8 @@ export type NewSession = Pick<
 
 /** What decides about a refresh token that is not the present one. */
 export interface SessionState extends TokenSource {
+  /** When the tokens before the present ones were issued, newest first. */
+  earlierRotations: readonly Date[];
   expiresAt: Date;
   revokedAt: Date | null;
 }
@@ -21,6 +23,7 @@ interface StateRow {
   user_id: string;
   refresh_generation: number;
   rotated_at: Date;
+  earlier_rotations: Date[];
   expires_at: Date;
   revoked_at: Date | null;
 }
@@ -67,9 +70,10 @@ export class SessionsRepository {
         name: 'rotate_session',
         text: `
           UPDATE session
-          SET refresh_generation = refresh_generation + 1, rotated_at = $3, last_used_at = $3, expires_at = $4
+          SET refresh_generation = refresh_generation + 1, rotated_at = $3, last_used_at = $3, expires_at = $4,
+            earlier_rotations = (rotated_at || earlier_rotations)[1:20]
           WHERE id = $1 AND refresh_generation = $2 AND revoked_at IS NULL AND expires_at > $3
-          RETURNING id, user_id, refresh_generation, rotated_at, expires_at, revoked_at`,
+          RETURNING id, user_id, refresh_generation, rotated_at, earlier_rotations, expires_at, revoked_at`,
       },
       [sessionId, generation, at, expiresAt],
     );
@@ -81,7 +85,8 @@ export class SessionsRepository {
       {
         name: 'find_session_state',
         text: `
-          SELECT id, user_id, refresh_generation, rotated_at, expires_at, revoked_at FROM session WHERE id = $1`,
+          SELECT id, user_id, refresh_generation, rotated_at, earlier_rotations, expires_at, revoked_at
+          FROM session WHERE id = $1`,
       },
       [sessionId],
     );
@@ -148,6 +153,7 @@ function toState(row: StateRow): SessionState {
     userId: row.user_id,
     generation: row.refresh_generation,
     rotatedAt: row.rotated_at,
+    earlierRotations: row.earlier_rotations,
     expiresAt: row.expires_at,
     revokedAt: row.revoked_at,
   };

@@ -9,7 +9,7 @@ import type { Principal } from '../infra/http/request-context.js';
 import { Log } from '../infra/observability/log.js';
 import type { SessionBody } from './auth.dto.js';
 import { SessionMemory } from './session-memory.js';
-import { SessionsRepository, type NewSession } from './sessions.repository.js';
+import { SessionsRepository, type NewSession, type SessionState } from './sessions.repository.js';
 import { TokensService, type TokenPair, type TokenSource } from './tokens.service.js';
 
 /** Why sessions ended; sockets are told. */
@@ -148,9 +148,10 @@ export class SessionsService implements OnModuleInit, OnApplicationShutdown {
     if (!state || claims.generation > state.generation) throw new AppError('REFRESH_INVALID');
     if (state.revokedAt) throw new AppError('SESSION_REVOKED');
     if (state.expiresAt <= now) throw new AppError('REFRESH_EXPIRED');
-    const age = now.getTime() - state.rotatedAt.getTime();
-    if (claims.generation === state.generation - 1 && age <= REFRESH_OVERLAP_MS)
-      return this.tokens.issue(state);
+    const successor = successorOf(claims.generation, state);
+    if (successor && now.getTime() - successor.rotatedAt.getTime() <= REFRESH_OVERLAP_MS) {
+      return this.tokens.issue(successor);
+    }
     await this.end(state.userId, { id: state.sessionId }, 'refresh-reused');
     throw new AppError('REFRESH_REUSED');
   }
@@ -223,4 +224,11 @@ export class SessionsService implements OnModuleInit, OnApplicationShutdown {
   private expiryFrom(now: Date): Date {
     return new Date(now.getTime() + this.config.refreshTokenTtlMs);
   }
+}
+
+/** The pair that a used token was answered with, as far as it is remembered: it was issued when the token was used. */
+function successorOf(generation: number, state: SessionState): TokenSource | null {
+  const issued = [state.rotatedAt, ...state.earlierRotations];
+  const rotatedAt = issued[state.generation - generation - 1];
+  return rotatedAt ? { ...state, generation: generation + 1, rotatedAt } : null;
 }

@@ -1,17 +1,8 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
-import {
-  ArrayMaxSize,
-  ArrayMinSize,
-  ArrayUnique,
-  IsArray,
-  IsBoolean,
-  IsIn,
-  IsOptional,
-  IsString,
-  MaxLength,
-} from 'class-validator';
+import { IsBoolean, IsIn, IsOptional } from 'class-validator';
 import { PageQuery } from '../infra/http/page.dto.js';
+import { IdList } from '../infra/http/validators.js';
 import { PublicUserBody } from '../users/users.dto.js';
 import { MessageBody } from './message.dto.js';
 
@@ -32,12 +23,7 @@ export class CreateChatDto {
     maxItems: 1,
     description: 'the other person: an accepted contact',
   })
-  @IsArray()
-  @ArrayMinSize(1)
-  @ArrayMaxSize(1)
-  @ArrayUnique()
-  @IsString({ each: true })
-  @MaxLength(200, { each: true })
+  @IdList(1, 1)
   participantIds: string[];
 }
 

@@ -1,19 +1,8 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
-import {
-  ArrayMaxSize,
-  ArrayUnique,
-  IsArray,
-  IsIn,
-  IsInt,
-  IsOptional,
-  IsString,
-  Max,
-  MaxLength,
-  Min,
-} from 'class-validator';
+import { IsIn, IsInt, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
 import { PageQuery } from '../infra/http/page.dto.js';
-import { CodePoints, NotBlank } from '../infra/http/validators.js';
+import { CodePoints, IdList, NotBlank } from '../infra/http/validators.js';
 
 const MAX_SEQ = 2_147_483_647;
 const MAX_MENTIONS = 100;
@@ -46,11 +35,7 @@ export class SendMessageDto {
 
   @ApiPropertyOptional({ type: [String], maxItems: MAX_MENTIONS, description: 'ids of members' })
   @IsOptional()
-  @IsArray()
-  @ArrayMaxSize(MAX_MENTIONS)
-  @ArrayUnique()
-  @IsString({ each: true })
-  @MaxLength(200, { each: true })
+  @IdList(0, MAX_MENTIONS)
   mentions?: string[];
 }
 

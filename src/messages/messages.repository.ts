@@ -150,7 +150,7 @@ export class MessagesRepository {
   /**
    * When each other present member received and read the message. A report's time is its receipt row's; sending
    * into the chat reads everything before, so the recipient's own first message after it counts as well, unless
-   * that person's reads are not shown.
+   * it was read in silence: then the time of a shown report alone does.
    */
   async listRecipientReceipts(
     chatId: string,
@@ -162,7 +162,8 @@ export class MessagesRepository {
         name: 'messages.list-recipient-receipts',
         text: `SELECT o.user_id,
             CASE WHEN o.delivered_seq >= $2 THEN least(delivered.at, answered.at) END AS delivered_at,
-            CASE WHEN o.shown_read_seq >= $2 THEN least(seen.at, answered.at) END AS read_at
+            CASE WHEN o.shown_read_seq >= $2
+              THEN least(seen.at, CASE WHEN o.silent_read_seq < $2 THEN answered.at END) END AS read_at
           FROM member o
           LEFT JOIN LATERAL (
             SELECT r.at FROM receipt r

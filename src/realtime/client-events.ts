@@ -1,5 +1,6 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { ArrayMaxSize, IsArray, IsBoolean, IsInt, IsString, Max, MaxLength, Min } from 'class-validator';
+import { IsBoolean, IsInt, IsString, Max, MaxLength, Min } from 'class-validator';
+import { IdList } from '../infra/http/validators.js';
 import { SendMessageDto } from '../messages/messages.dto.js';
 
 const MAX_ID_LENGTH = 200;
@@ -42,10 +43,7 @@ export class SubscribePresenceDto {
     maxItems: MAX_SUBSCRIPTIONS,
     description: 'replaces the earlier subscription',
   })
-  @IsArray()
-  @ArrayMaxSize(MAX_SUBSCRIPTIONS)
-  @IsString({ each: true })
-  @MaxLength(MAX_ID_LENGTH, { each: true })
+  @IdList(0, MAX_SUBSCRIPTIONS)
   userIds: string[];
 }
 

@@ -76,7 +76,11 @@ export class RealtimeDispatcher {
 
     const admission = (socket.data.admission ?? Promise.resolve()).then(() => this.admit(socket, event));
     socket.data.admission = admission.catch(() => undefined);
-    return admission.then(() => this.run(socket, event, payload));
+    return admission.then(() => {
+      // What a socket that has gone would join or follow, nobody would ever take back.
+      if (!socket.connected) throw new AppError('NOT_READY', { message: 'The socket has closed.' });
+      return this.run(socket, event, payload);
+    });
   }
 
   private async admit(socket: ClientSocket, event: string): Promise<void> {

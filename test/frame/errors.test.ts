@@ -300,3 +300,50 @@ describe('a fault of the server', () => {
     expect(await app.http().post(LOGIN, CREDENTIALS)).toMatchObject({ status: 401 });
   });
 });
+
+describe('what a hostile client makes of it', () => {
+  it('another way of writing /api is another route, so it passes no limit by', async () => {
+    for (const path of ['/API/auth/login', '/Api/chats']) {
+      expect(await app.http().post(path, {}, { undocumented: true })).toMatchObject({ status: 404 });
+    }
+  });
+
+  it('an answer does not outgrow the request', async () => {
+    const body = Object.fromEntries(Array.from({ length: 20_000 }, (_, i) => [`k${i}`, 1]));
+    const answer = await app.http().post('/api/auth/login', body);
+    expect(answer.status).toBe(400);
+    expect(answer.body.details.length).toBeLessThanOrEqual(30);
+  });
+
+  it('a long list is refused without comparing all with all', async () => {
+    const ann = await app.registerUser();
+    const participantIds = Array.from({ length: 30_000 }, (_, i) => String(i));
+    const before = performance.now();
+    const answer = await ann.http.post('/api/chats', { type: 'PRIVATE', participantIds });
+    expect(answer).toMatchObject({ status: 400, body: { details: [{ field: 'participantIds' }] } });
+    expect(performance.now() - before).toBeLessThan(200);
+  });
+
+  it('bytes in the place of an object are refused as such', async () => {
+    const socket = await app.connect(await app.registerUser());
+    const ack = await socket.emit('join-chat', Buffer.alloc(100_000));
+    expect(ack).toMatchObject({ code: 'VALIDATION_FAILED', details: [{ message: 'must be an object' }] });
+  });
+
+  it('a body that announces too much is refused before it is read', async () => {
+    const answer = await app.http().raw({
+      method: 'POST',
+      path: '/api/auth/login',
+      headers: { 'Content-Type': 'application/json', 'Content-Length': '300000000' },
+    });
+    expect(answer).toMatchObject({ status: 413, code: 'PAYLOAD_TOO_LARGE' });
+    expect(answer.headers.connection).toBe('close');
+  });
+
+  it('a route without a body takes no field', async () => {
+    const ann = await app.registerUser();
+    const answer = await ann.http.post('/api/auth/logout', { evil: 1 });
+    expect(answer).toMatchObject({ status: 400, body: { details: [{ field: 'evil' }] } });
+    expect((await ann.http.post('/api/auth/logout', {})).status).toBe(200);
+  });
+});

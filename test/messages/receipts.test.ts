@@ -296,6 +296,18 @@ describe('read receipts switched off', () => {
     expect(await receiptOf(pair.ann, pair.chatId, 1)).toMatchObject({ readAt: null });
   });
 
+  it('tell no time of a silent answer, also not later', async () => {
+    const { ann, ben, chatId } = await pairWithMessages(1);
+    await off(ben);
+    app.clock.advance(1000);
+    await write(ben, chatId, 'answer');
+    await on(ben);
+    app.clock.advance(60_000);
+    await write(ann, chatId, 'more');
+    await ben.http.post(`/api/chats/${chatId}/messages/read`);
+    expect(await receiptOf(ann, chatId, 1)).toMatchObject({ readAt: app.clock.now().toISOString() });
+  });
+
   it('leave what was shown before as it is', async () => {
     const pair = await pairWithMessages(1);
     await pair.ben.http.post(`/api/chats/${pair.chatId}/messages/read`);

@@ -211,6 +211,20 @@ describe('REST answers', () => {
 });
 
 describe('order', () => {
+  it('and a refused send do not cost the next one with its clientId', async () => {
+    const { ann, chatId } = await makePair(app);
+    const socket = await app.connect(ann);
+    const acks = await Promise.all([
+      ...Array.from({ length: 8 }, (_, i) => socket.emit('send-message', { chatId, text: String(i) })),
+      socket.emit('send-message', { chatId, clientId: 'k', text: 'x', replyToId: `${chatId}.99999` }),
+      socket.emit('send-message', { chatId, clientId: 'k', text: 'ok' }),
+      socket.emit('send-message', { chatId, clientId: 'k', text: 'again' }),
+    ]);
+    expect(acks[8]).toMatchObject({ status: 'error', code: 'MESSAGE_NOT_FOUND' });
+    expect(acks[9]).toMatchObject({ status: 'success', data: { text: 'ok', seq: 9 } });
+    expect(acks[10]).toMatchObject({ status: 'success', data: { text: 'ok', seq: 9 } });
+  });
+
   it('of one socket is kept, whether messages are plain, replies or mentions', async () => {
     const { ann, ben, chatId } = await makePair(app);
     const socket = await app.connect(ann);

@@ -58,8 +58,9 @@ BEGIN
       ON replied.chat_id = i.chat_id AND replied.seq = i.reply_to_seq
      AND replied.seq > greatest(m.joined_seq, m.cleared_seq)
   ), placed AS MATERIALIZED (
-    -- The same key twice in one batch: the first input is the message, the others repeat it.
-    SELECT j.*, j.ord = min(j.ord) OVER (PARTITION BY j.chat_id, j.sender_id, j.key) AS is_first
+    -- The same key twice in one batch: the first input that is not refused is the message, the others repeat it.
+    SELECT j.*, j.ord = min(j.ord) FILTER (WHERE j.outcome = 'CREATED')
+      OVER (PARTITION BY j.chat_id, j.sender_id, j.key) AS is_first
     FROM judged j
   ), numbered AS MATERIALIZED (
     SELECT p.*, (p.last_seq + row_number() OVER (PARTITION BY p.chat_id ORDER BY p.ord))::int AS new_seq
@@ -78,6 +79,7 @@ BEGIN
       read_seq = t.new_seq,
       delivered_seq = t.new_seq,
       shown_read_seq = CASE WHEN t.shows_reads THEN t.new_seq ELSE m.shown_read_seq END,
+      silent_read_seq = CASE WHEN t.shows_reads THEN m.silent_read_seq ELSE t.new_seq END,
       marked_unread = false
     FROM (
       SELECT n.chat_id, n.sender_id, max(n.new_seq) AS new_seq,
@@ -143,6 +145,7 @@ BEGIN
       delivered_seq = a.new_delivered,
       read_seq = a.new_read,
       shown_read_seq = CASE WHEN a.new_read > a.old_read AND a.shows_reads THEN a.new_read ELSE m.shown_read_seq END,
+      silent_read_seq = CASE WHEN a.new_read > a.old_read AND NOT a.shows_reads THEN a.new_read ELSE m.silent_read_seq END,
       marked_unread = m.marked_unread AND NOT a.reads
     FROM aimed a
     WHERE m.chat_id = a.chat_id AND m.user_id = a.user_id

@@ -7,6 +7,8 @@ export interface Statement {
   text: string;
 }
 
+/** A database that hangs is given up, in milliseconds. */
+const QUERY_TIMEOUT_MS = 20_000;
 /** A database that takes longer to say that it is there is not, in milliseconds. */
 const REACHABLE_WITHIN_MS = 2_000;
 
@@ -23,6 +25,7 @@ export class Database {
       max,
       connectionTimeoutMillis: 5_000,
       keepAlive: true,
+      query_timeout: QUERY_TIMEOUT_MS,
       idle_in_transaction_session_timeout: 60_000,
       application_name: 'parley',
     });

@@ -1,8 +1,11 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { ROUTE_ARGS_METADATA } from '@nestjs/common/constants.js';
+import { RouteParamtypes } from '@nestjs/common/enums/route-paramtypes.enum.js';
 import { Reflector } from '@nestjs/core';
 import type { Request } from 'express';
 import { AppError } from '../../common/errors.js';
 import { ACCEPTS_MULTIPART } from './decorators.js';
+import { validateInput } from './validate.js';
 
 /** Bodies are JSON; multipart only where a route says so. Anything else is refused before it is read. */
 @Injectable()
@@ -12,12 +15,32 @@ export class ContentTypeGuard implements CanActivate {
   canActivate(context: ExecutionContext): boolean {
     const request = context.switchToHttp().getRequest<Request>();
     if (!hasBody(request)) return true;
-    if (request.is('application/json')) return true;
+    if (request.is('application/json')) {
+      if (!takesBody(context)) refuseFields(request.body);
+      return true;
+    }
     const acceptsMultipart = this.reflector.get<boolean | undefined>(ACCEPTS_MULTIPART, context.getHandler());
     if (acceptsMultipart && request.is('multipart/form-data')) return true;
     throw new AppError('UNSUPPORTED_MEDIA_TYPE');
   }
 }
+
+/** Whether the handler has a parameter with `@Body()`: Nest keeps them by kind and place. */
+function takesBody(context: ExecutionContext): boolean {
+  const parameters = (Reflect.getMetadata(
+    ROUTE_ARGS_METADATA,
+    context.getClass(),
+    context.getHandler().name,
+  ) ?? {}) as object;
+  return Object.keys(parameters).some((key) => key.startsWith(`${RouteParamtypes.BODY}:`));
+}
+
+/** A route without a body declares no field, so it takes none. */
+function refuseFields(body: unknown): void {
+  validateInput(NoFields, body ?? {});
+}
+
+class NoFields {}
 
 function hasBody(request: Request): boolean {
   return (

@@ -16,6 +16,6 @@ export class PageQuery {
   @ApiPropertyOptional({ description: '`page.nextCursor` (or `prevCursor`) of an earlier page of this list' })
   @IsOptional()
   @IsString()
-  @MaxLength(500)
+  @MaxLength(4000)
   cursor?: string;
 }

@@ -54,5 +54,7 @@ function isDatabaseUnavailable(error: unknown): boolean {
   if (state) return UNAVAILABLE_CLASSES.includes(state.slice(0, 2));
   const { code } = error as { code?: unknown };
   if (typeof code === 'string' && UNAVAILABLE_CODES.includes(code)) return true;
-  return /timeout exceeded when trying to connect|Connection terminated/.test(error.message);
+  return /timeout exceeded when trying to connect|Connection terminated|Query read timeout/.test(
+    error.message,
+  );
 }

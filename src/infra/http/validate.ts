@@ -11,6 +11,9 @@ interface DtoShape {
 }
 
 const MAX_DEPTH = 16;
+const MAX_NAME_SHOWN = 100;
+/** A request with more wrong with it than this is not a mistake, and its answer must not outgrow it. */
+const MAX_PROBLEMS = 30;
 const shapes = new WeakMap<DtoClass, DtoShape>();
 
 /**
@@ -22,7 +25,7 @@ const shapes = new WeakMap<DtoClass, DtoShape>();
  * @throws AppError VALIDATION_FAILED naming every bad field
  */
 export function validateInput<T extends object>(dto: DtoClass<T>, input: unknown, fromStrings = false): T {
-  if (input === null || typeof input !== 'object' || Array.isArray(input)) {
+  if (input === null || typeof input !== 'object' || Array.isArray(input) || ArrayBuffer.isView(input)) {
     throw new AppError('VALIDATION_FAILED', {
       message: 'An object is expected here.',
       details: [{ field: '', message: 'must be an object' }],
@@ -31,7 +34,9 @@ export function validateInput<T extends object>(dto: DtoClass<T>, input: unknown
   const shape = shapeOf(dto);
   const problems: ErrorDetail[] = [];
   for (const key of Object.keys(input)) {
-    if (!shape.declared.has(key)) problems.push({ field: key, message: 'is not a field of this request' });
+    if (problems.length >= MAX_PROBLEMS) throw validationError(problems);
+    if (!shape.declared.has(key))
+      problems.push({ field: key.slice(0, MAX_NAME_SHOWN), message: 'is not a field of this request' });
     else checkValue((input as Record<string, unknown>)[key], key, 1, problems);
   }
   const accepted = problems.length === 0 ? input : withoutFields(input, problems);
@@ -48,7 +53,7 @@ export function validateInput<T extends object>(dto: DtoClass<T>, input: unknown
     // What has been refused already was taken out, and is not also missing.
     if (!named.has(error.property)) problems.push(...detailsOf(error, ''));
   }
-  if (problems.length > 0) throw validationError(problems);
+  if (problems.length > 0) throw validationError(problems.slice(0, MAX_PROBLEMS));
   return instance;
 }
 
@@ -85,6 +90,7 @@ function checkValue(value: unknown, path: string, depth: number, problems: Error
       return;
     }
     for (const key of Object.keys(value)) {
+      if (problems.length >= MAX_PROBLEMS) return;
       const childPath = `${path}.${key}`;
       if (!Array.isArray(value) && key in Object.prototype) {
         problems.push({ field: childPath, message: 'is not a field of this request' });

@@ -26,14 +26,44 @@ export function CodePoints(min: number, max: number, options?: ValidationOptions
   );
 }
 
+/** Not white space, nor a control or format character, which print nothing either. */
+const SOMETHING_VISIBLE = /[^\s\p{Cc}\p{Cf}]/u;
+
 /** A string with something to see in it: not white space alone. */
 export function NotBlank(options?: ValidationOptions): PropertyDecorator {
   return ValidateBy(
     {
       name: 'notBlank',
       validator: {
-        validate: (value: unknown) => typeof value === 'string' && /\S/u.test(value),
+        validate: (value: unknown) => typeof value === 'string' && SOMETHING_VISIBLE.test(value),
         defaultMessage: buildMessage(() => '$property must not be white space alone', options),
+      },
+    },
+    options,
+  );
+}
+
+const MAX_ID_LENGTH = 200;
+
+/**
+ * A list of `min` to `max` different ids. One check instead of class-validator's one for each rule, of which
+ * `ArrayUnique` compares everything with everything, however long the list.
+ */
+export function IdList(min: number, max: number, options?: ValidationOptions): PropertyDecorator {
+  return ValidateBy(
+    {
+      name: 'idList',
+      validator: {
+        validate: (value: unknown) =>
+          Array.isArray(value) &&
+          value.length >= min &&
+          value.length <= max &&
+          value.every((id) => typeof id === 'string' && id.length <= MAX_ID_LENGTH) &&
+          new Set(value).size === value.length,
+        defaultMessage: buildMessage(
+          () => `$property must be a list of ${min} to ${max} different ids`,
+          options,
+        ),
       },
     },
     options,
