@@ -191,8 +191,10 @@ function whereItMatters(config: Config): RequestHandler {
 function refuseTooLarge(config: Config): RequestHandler {
   return (request, response, next) => {
     const length = Number(request.headers['content-length'] ?? 0);
-    const limit = request.is('multipart/form-data') ? config.maxImageBytes + MAX_FORM_BYTES : MAX_JSON_BYTES;
-    if (!(length > limit)) {
+    const isTooLarge =
+      length > MAX_JSON_BYTES &&
+      !(length <= config.maxImageBytes + MAX_FORM_BYTES && request.is('multipart/form-data'));
+    if (!isTooLarge) {
       next();
       return;
     }

@@ -10,28 +10,37 @@ import { validateInput } from './validate.js';
 /** Bodies are JSON; multipart only where a route says so. Anything else is refused before it is read. */
 @Injectable()
 export class ContentTypeGuard implements CanActivate {
+  private readonly bodies = new WeakMap<object, boolean>();
+
   constructor(private readonly reflector: Reflector) {}
 
   canActivate(context: ExecutionContext): boolean {
     const request = context.switchToHttp().getRequest<Request>();
     if (!hasBody(request)) return true;
     if (request.is('application/json')) {
-      if (!takesBody(context)) refuseFields(request.body);
+      if (!this.takesBody(context)) refuseFields(request.body);
       return true;
     }
     const acceptsMultipart = this.reflector.get<boolean | undefined>(ACCEPTS_MULTIPART, context.getHandler());
     if (acceptsMultipart && request.is('multipart/form-data')) return true;
     throw new AppError('UNSUPPORTED_MEDIA_TYPE');
   }
+
+  private takesBody(context: ExecutionContext): boolean {
+    const handler = context.getHandler();
+    let takes = this.bodies.get(handler);
+    if (takes === undefined) {
+      takes = hasBodyParameter(context);
+      this.bodies.set(handler, takes);
+    }
+    return takes;
+  }
 }
 
 /** Whether the handler has a parameter with `@Body()`: Nest keeps them by kind and place. */
-function takesBody(context: ExecutionContext): boolean {
-  const parameters = (Reflect.getMetadata(
-    ROUTE_ARGS_METADATA,
-    context.getClass(),
-    context.getHandler().name,
-  ) ?? {}) as object;
+function hasBodyParameter(context: ExecutionContext): boolean {
+  const { name } = context.getHandler();
+  const parameters = (Reflect.getMetadata(ROUTE_ARGS_METADATA, context.getClass(), name) ?? {}) as object;
   return Object.keys(parameters).some((key) => key.startsWith(`${RouteParamtypes.BODY}:`));
 }
 
