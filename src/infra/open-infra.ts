@@ -35,8 +35,9 @@ export async function openInfra(
 ): Promise<OpenInfra> {
   const secrets = await resolveSecrets(config);
   const metrics = new Metrics();
+  let closing = false;
   const database = new Database(databaseUrl, config.databasePoolMax, metrics, (error) => {
-    log.warn({ err: error }, 'an idle database connection was lost');
+    if (!closing) log.warn({ err: error }, 'an idle database connection was lost');
   });
   const prisma = new PrismaService(database, metrics);
   const signals = new PgSignalListener(directUrl, log);
@@ -51,6 +52,7 @@ export async function openInfra(
   const bus = new ClusterBus(redisFor('bus publisher'), redisFor('bus subscriber'), log);
   const cache = new Cache(redis, signals);
   const close = async (): Promise<void> => {
+    closing = true;
     await prisma.$disconnect();
     await signals.close();
     for (const connection of connections) connection.disconnect();

@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { io, type Socket } from 'socket.io-client';
 import { findFreePort } from '../../src/infra/database/embedded/database-file.js';
 import { BuiltServer } from '../support/built-server.js';
+import { call, openChat, register } from '../support/call.js';
 import { buildProject } from '../support/project.js';
 
 const PAIRS = 10;
@@ -34,42 +35,11 @@ interface Verdict {
   disordered: string[];
 }
 
-async function call<T>(url: string, path: string, token: string | null, body?: object): Promise<T> {
-  const answer = await fetch(`${url}${path}`, {
-    method: body ? 'POST' : 'GET',
-    headers: { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) },
-    ...(body && { body: JSON.stringify(body) }),
-  });
-  const json = (await answer.json()) as { data: T };
-  if (!answer.ok) throw new Error(`${path}: ${answer.status} ${JSON.stringify(json)}`);
-  return json.data;
-}
-
-async function patch(url: string, path: string, token: string): Promise<void> {
-  await fetch(`${url}${path}`, { method: 'PATCH', headers: { authorization: `Bearer ${token}` } });
-}
-
 async function makePeople(url: string): Promise<Person[]> {
   return Promise.all(
     Array.from({ length: PAIRS }, async (_, i) => {
-      const [one, two] = await Promise.all(
-        ['a', 'b'].map((side) =>
-          call<{ user: { id: string }; token: string }>(url, '/api/auth/register', null, {
-            name: `Person ${i}${side}`,
-            email: `person${i}${side}@example.com`,
-            password: 'a good password',
-          }),
-        ),
-      );
-      const contact = await call<{ id: string }>(url, '/api/contacts/request', one!.token, {
-        userId: two!.user.id,
-      });
-      await patch(url, `/api/contacts/request/${contact.id}/accept`, two!.token);
-      const chat = await call<{ id: string }>(url, '/api/chats', one!.token, {
-        type: 'PRIVATE',
-        participantIds: [two!.user.id],
-      });
-      return { token: one!.token, chatId: chat.id, sends: new Map() };
+      const [one, two] = await Promise.all([register(url, `sender${i}`), register(url, `receiver${i}`)]);
+      return { token: one.token, chatId: await openChat(url, one, two), sends: new Map() };
     }),
   );
 }
@@ -113,11 +83,8 @@ async function history(url: string, person: Person): Promise<Message[]> {
   const messages: Message[] = [];
   for (;;) {
     const afterSeq = messages.at(-1)?.seq ?? 0;
-    const page = await call<Message[]>(
-      url,
-      `/api/chats/${person.chatId}/messages?limit=100&afterSeq=${afterSeq}`,
-      person.token,
-    );
+    const path = `/api/chats/${person.chatId}/messages?limit=100&afterSeq=${afterSeq}`;
+    const page = await call<Message[]>(url, 'GET', path, person.token);
     messages.push(...page);
     if (page.length < 100) return messages;
   }

@@ -98,6 +98,7 @@ it('holds for any interleaving of sends, retries and receipts', async () => {
         lastSeq: 0,
       };
       const marksBefore = people.map(() => ({ deliveredSeq: 0, readSeq: 0 }));
+      const othersBefore = people.map(() => ({ deliveredSeq: 0, readSeq: 0 }));
 
       for (const group of groups) {
         const outcomes = await Promise.all(group.map((each) => perform(each, people, sockets, chatId)));
@@ -140,11 +141,25 @@ it('holds for any interleaving of sends, retries and receipts', async () => {
           expect(chat.my.readSeq).toBeGreaterThanOrEqual(marksBefore[me]!.readSeq);
           expect(chat.my.deliveredSeq).toBeGreaterThanOrEqual(marksBefore[me]!.deliveredSeq);
           marksBefore[me] = chat.my;
+          expect(chat.others.readSeq).toBeGreaterThanOrEqual(othersBefore[me]!.readSeq);
+          expect(chat.others.deliveredSeq).toBeGreaterThanOrEqual(othersBefore[me]!.deliveredSeq);
+          othersBefore[me] = chat.others;
           // What is known for sure is the naive model's count.
           if (min === max) expect(chat.unreadCount).toBe(model.lastSeq - min);
           model.read[me] = { min: chat.my.readSeq, max: chat.my.readSeq };
         }
       }
+
+      // What each reports is what the other sees.
+      const [annChat, benChat] = await Promise.all(
+        people.map((person) => person.http.get(`/api/chats/${chatId}`)),
+      );
+      const marks = ({ deliveredSeq, readSeq }: { deliveredSeq: number; readSeq: number }) => ({
+        deliveredSeq,
+        readSeq,
+      });
+      expect(annChat!.data.others).toEqual(marks(benChat!.data.my));
+      expect(benChat!.data.others).toEqual(marks(annChat!.data.my));
 
       const { data } = await ben.http.get(`/api/chats/${chatId}/messages?afterSeq=0&limit=100`);
       expect(data.map((message: { seq: number }) => message.seq)).toEqual(

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findFreePort } from '../../src/infra/database/embedded/database-file.js';
 import { BuiltServer } from '../support/built-server.js';
+import { register } from '../support/call.js';
 import { buildProject } from '../support/project.js';
 import { TestSocket } from '../support/socket.js';
 
@@ -16,13 +17,8 @@ it('a client that has stopped reading does not hold up a stop', async () => {
   const dataDir = await mkdtemp(join(tmpdir(), 'parley-frozen-'));
   const server = await BuiltServer.start({ dataDir, port: await findFreePort() });
   try {
-    const answer = await fetch(`${server.url}/api/auth/register`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ name: 'Ann', email: 'ann@example.com', password: 'a good password' }),
-    });
-    const { data } = (await answer.json()) as { data: { token: string } };
-    const socket = await TestSocket.connect(server.url, { token: data.token });
+    const { token } = await register(server.url, 'ann');
+    const socket = await TestSocket.connect(server.url, { token });
     const { ws } = socket.io.io.engine.transport as unknown as { ws: { _socket: TcpSocket } };
     ws._socket.pause();
     const before = performance.now();

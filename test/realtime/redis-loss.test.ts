@@ -3,30 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findFreePort } from '../../src/infra/database/embedded/database-file.js';
 import { BuiltServer } from '../support/built-server.js';
+import { call, register } from '../support/call.js';
 import { buildProject } from '../support/project.js';
 import { startRedis } from '../support/redis.js';
 import { TestSocket } from '../support/socket.js';
 
 beforeAll(buildProject, 120_000);
-
-async function call<T>(url: string, method: string, path: string, token?: string, body?: object): Promise<T> {
-  const answer = await fetch(url + path, {
-    method,
-    headers: { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) },
-    ...(body && { body: JSON.stringify(body) }),
-  });
-  return ((await answer.json()) as { data: T }).data;
-}
-
-interface Account {
-  user: { id: string };
-  token: string;
-}
-
-function register(url: string, name: string): Promise<Account> {
-  const account = { name, email: `${name}@example.com`, password: 'a good password' };
-  return call<Account>(url, 'POST', '/api/auth/register', undefined, account);
-}
 
 it('a server process outlives its Redis, and serves its own people meanwhile', async () => {
   const redis = await startRedis();
