@@ -1,3 +1,4 @@
+import { BoundedMap } from '../common/bounded-map.js';
 import type { Principal } from '../infra/http/request-context.js';
 
 /**
@@ -8,18 +9,17 @@ import type { Principal } from '../infra/http/request-context.js';
  * carries an older `epoch` and is not kept.
  */
 export class SessionMemory {
-  private readonly entries = new Map<string, Principal>();
+  private readonly entries: BoundedMap<string, Principal>;
   private epoch = 0;
 
-  constructor(private readonly capacity: number) {}
+  constructor(capacity: number) {
+    this.entries = new BoundedMap(capacity);
+  }
 
   get(sessionId: string): Principal | undefined {
     const principal = this.entries.get(sessionId);
-    if (principal) {
-      // Put last again: the first of the map is then the one that was used longest ago.
-      this.entries.delete(sessionId);
-      this.entries.set(sessionId, principal);
-    }
+    // Set again on every use: the one that gives way is then the one that was used longest ago.
+    if (principal) this.entries.set(sessionId, principal);
     return principal;
   }
 
@@ -31,9 +31,6 @@ export class SessionMemory {
   keep(principal: Principal, lookUp: number): void {
     if (lookUp !== this.epoch) return;
     this.entries.set(principal.sessionId, principal);
-    if (this.entries.size <= this.capacity) return;
-    const oldest = this.entries.keys().next();
-    if (!oldest.done) this.entries.delete(oldest.value);
   }
 
   forget(sessionIds: readonly string[]): void {

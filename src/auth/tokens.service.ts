@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { JwtService, TokenExpiredError } from '@nestjs/jwt';
+import { BoundedMap } from '../common/bounded-map.js';
 import { Clock } from '../common/clock.js';
 import { AppError } from '../common/errors.js';
 import { CONFIG, type Config } from '../infra/config/config.js';
@@ -45,7 +46,7 @@ const REFRESH_TOKEN = /^([0-9a-f-]{36})\.([1-9]\d{0,8})\.([\w-]{43})$/;
 export class TokensService {
   private readonly accessTtlSeconds: number;
   /** A signature that was right stays right: tokens in use are not computed again for every request. */
-  private readonly verified = new Map<string, AccessClaims & { exp: number }>();
+  private readonly verified = new BoundedMap<string, AccessClaims & { exp: number }>(MAX_REMEMBERED_TOKENS);
 
   constructor(
     private readonly jwt: JwtService,
@@ -75,7 +76,7 @@ export class TokensService {
     try {
       const { sub, sid, exp } = this.jwt.verify<JwtPayload>(token, { clockTimestamp: nowSeconds });
       const claims = { userId: sub, sessionId: sid, exp };
-      this.remember(token, claims);
+      this.verified.set(token, claims);
       return claims;
     } catch (cause) {
       throw new AppError(cause instanceof TokenExpiredError ? 'TOKEN_EXPIRED' : 'TOKEN_INVALID', { cause });
@@ -90,12 +91,5 @@ export class TokensService {
     if (!this.secrets.isSignature('refresh-token', `${sessionId}.${generation}`, mac))
       throw new AppError('REFRESH_INVALID');
     return { sessionId, generation: Number(generation) };
-  }
-
-  private remember(token: string, claims: AccessClaims & { exp: number }): void {
-    this.verified.set(token, claims);
-    if (this.verified.size <= MAX_REMEMBERED_TOKENS) return;
-    const oldest = this.verified.keys().next();
-    if (!oldest.done) this.verified.delete(oldest.value);
   }
 }

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { BoundedMap } from '../common/bounded-map.js';
 import { PgSignalListener } from '../infra/events/pg-signals.js';
 import type { ChatType } from './chats.dto.js';
 import { ChatsRepository } from './chats.repository.js';
@@ -18,7 +19,7 @@ const MAX_ENTRIES = 50_000;
  */
 @Injectable()
 export class ChatAccess {
-  private readonly entries = new Map<string, Access>();
+  private readonly entries = new BoundedMap<string, Access>(MAX_ENTRIES);
   private changes = 0;
 
   constructor(
@@ -42,15 +43,8 @@ export class ChatAccess {
     if (known) return known;
     const changesBefore = this.changes;
     const access = await this.repository.findAccess(userId, chatId);
-    if (access && this.signals.connected && this.changes === changesBefore) this.keep(key, access);
+    if (access && this.signals.connected && this.changes === changesBefore) this.entries.set(key, access);
     return access;
-  }
-
-  private keep(key: string, access: Access): void {
-    this.entries.set(key, access);
-    if (this.entries.size <= MAX_ENTRIES) return;
-    const oldest = this.entries.keys().next();
-    if (!oldest.done) this.entries.delete(oldest.value);
   }
 }
 

@@ -2,6 +2,7 @@ import { BentoCache, bentostore } from 'bentocache';
 import { memoryDriver } from 'bentocache/drivers/memory';
 import { redisDriver } from 'bentocache/drivers/redis';
 import type { Redis } from 'ioredis';
+import { BoundedMap } from '../../common/bounded-map.js';
 import { signalOnCommit, type PgSignalListener } from '../events/pg-signals.js';
 import type { PrismaTransaction } from '../database/prisma.service.js';
 
@@ -31,7 +32,7 @@ const REMEMBERED_CHANGES = 20_000;
  */
 export class Cache {
   private readonly bento;
-  private readonly newest = new Map<string, number>();
+  private readonly newest = new BoundedMap<string, number>(REMEMBERED_CHANGES);
 
   constructor(
     redis: Redis | null,
@@ -100,14 +101,7 @@ export class Cache {
   }
 
   private async rememberChange(fullKey: string, version: number): Promise<void> {
-    const known = this.newest.get(fullKey) ?? 0;
-    // Removed first, so that the map stays ordered by the time of the last change.
-    this.newest.delete(fullKey);
-    this.newest.set(fullKey, Math.max(version, known));
-    if (this.newest.size > REMEMBERED_CHANGES) {
-      const oldest = this.newest.keys().next();
-      if (!oldest.done) this.newest.delete(oldest.value);
-    }
+    this.newest.set(fullKey, Math.max(version, this.newest.get(fullKey) ?? 0));
     await this.bento.delete({ key: fullKey });
   }
 }
