@@ -7,10 +7,10 @@ const LAYERS = [
   ['infra'],
   ['users'],
   ['auth', 'media', 'contacts'],
-  ['presence'],
+  ['devices', 'presence'],
   ['chats'],
   ['messages'],
-  ['realtime'],
+  ['realtime', 'notifications', 'sync'],
 ];
 
 /** What a layer may not import: everything above it, and its siblings. */

@@ -4,7 +4,7 @@ import { AppError } from '../common/errors.js';
 import { isId, newId } from '../common/ids.js';
 import { CONFIG, type Config } from '../infra/config/config.js';
 import { PrismaService, type PrismaTransaction } from '../infra/database/prisma.service.js';
-import { PgSignalListener, signalOnCommit } from '../infra/events/pg-signals.js';
+import { IDS_PER_SIGNAL, PgSignalListener, signalOnCommit } from '../infra/events/pg-signals.js';
 import type { Principal } from '../infra/http/request-context.js';
 import { Log } from '../infra/observability/log.js';
 import type { SessionBody } from './auth.dto.js';
@@ -37,8 +37,6 @@ export interface OpenedSession {
 const REMEMBERED_SESSIONS = 20_000;
 /** How long a used refresh token is answered with the same pair again, in milliseconds (contract §3). */
 const REFRESH_OVERLAP_MS = 10_000;
-/** Ids that fit into one signal of PostgreSQL with room to spare. */
-const IDS_PER_SIGNAL = 100;
 const CLEAN_UP_EVERY_MS = 3_600_000;
 const KEEP_ENDED_MS = 7 * 24 * 3_600_000;
 

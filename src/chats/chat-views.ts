@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { groupBy } from '../common/group-by.js';
+import { SignedUrls } from '../infra/storage/signed-urls.js';
 import { PublicUsers } from '../users/public-users.service.js';
 import type { PublicUserBody } from '../users/users.dto.js';
 import { ChatMessages, type ChatHead } from './chat-messages.js';
@@ -22,6 +23,7 @@ export class ChatViews {
     private readonly repository: ChatsRepository,
     private readonly publicUsers: PublicUsers,
     private readonly messages: ChatMessages,
+    private readonly urls: SignedUrls,
   ) {}
 
   /** The bodies of `rows` in their order. */
@@ -49,7 +51,7 @@ export class ChatViews {
         id: row.id,
         type: row.type,
         name: row.type === 'PRIVATE' ? (other?.name ?? DELETED_ACCOUNT) : (row.name ?? ''),
-        image: other?.profilePic ?? null,
+        image: row.type === 'PRIVATE' ? (other?.profilePic ?? null) : this.imageOf(row, userId),
         createdById: row.created_by_id,
         createdAt: row.created_at.toISOString(),
         updatedAt: row.updated_at.toISOString(),
@@ -72,6 +74,10 @@ export class ChatViews {
       };
     });
   }
+
+  private imageOf(row: ChatForMemberRow, readerId: string): string | null {
+    return row.image_id === null ? null : this.urls.sign(row.image_id, readerId);
+  }
 }
 
 function hasVisibleMessage(row: ChatForMemberRow): boolean {
@@ -81,6 +87,7 @@ function hasVisibleMessage(row: ChatForMemberRow): boolean {
 function toHead(row: ChatForMemberRow, others: OthersRow | undefined): ChatHead {
   return {
     chatId: row.id,
+    firstSeq: Math.max(row.joined_seq, row.cleared_seq) + 1,
     lastSeq: row.last_seq,
     mine: { deliveredSeq: row.delivered_seq, readSeq: row.read_seq },
     others: { deliveredSeq: others?.delivered_seq ?? 0, readSeq: others?.read_seq ?? 0 },

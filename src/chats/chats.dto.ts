@@ -84,7 +84,8 @@ class MyMembershipBody {
   markedUnread: boolean;
 }
 
-export class ChatBody {
+/** A chat as its events carry it: one packet for all members, so nothing in it is one member's own. */
+export class EventChatBody {
   @ApiProperty()
   id: string;
 
@@ -113,7 +114,13 @@ export class ChatBody {
   @ApiProperty({ type: 'integer', description: 'the seq of the newest message; 0 before the first' })
   lastSeq: number;
 
-  @ApiProperty({ type: MessageBody, nullable: true })
+  @ApiProperty({ type: 'integer' })
+  memberCount: number;
+}
+
+/** A chat as one member sees it. */
+export class ChatBody extends EventChatBody {
+  @ApiProperty({ type: MessageBody, nullable: true, description: 'the newest that the caller sees' })
   lastMessage: MessageBody | null;
 
   @ApiProperty({ type: 'integer' })
@@ -121,9 +128,6 @@ export class ChatBody {
 
   @ApiProperty({ type: [MemberBody], description: 'at most 50, the caller first' })
   members: MemberBody[];
-
-  @ApiProperty({ type: 'integer' })
-  memberCount: number;
 
   @ApiProperty({ type: OthersBody, description: 'the lowest marks among the other present members' })
   others: OthersBody;

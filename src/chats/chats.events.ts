@@ -1,7 +1,41 @@
-/** A chat was created. */
+/** A chat was created, or these people came into it: from now on they are in it. */
 export class ChatCreated {
   constructor(
     readonly chatId: string,
     readonly memberIds: readonly string[],
+  ) {}
+}
+
+/** Something that all members see of a chat has changed: its name, its picture, who is in it. */
+export class ChatUpdated {
+  constructor(
+    readonly chatId: string,
+    /** The chat's `members_seq` at the commit (see messages.events). */
+    readonly membersSeq: number,
+  ) {}
+}
+
+/** Something of a chat that concerns one member alone has changed: their settings, their role. */
+export class MembershipUpdated {
+  constructor(
+    readonly chatId: string,
+    readonly userId: string,
+  ) {}
+}
+
+/** These people left a chat, were removed, or deleted their account. */
+export class MembersLeft {
+  constructor(
+    readonly chatId: string,
+    readonly userIds: readonly string[],
+  ) {}
+}
+
+/** A member hid the chat's history up to a message from themselves. */
+export class ChatCleared {
+  constructor(
+    readonly chatId: string,
+    readonly userId: string,
+    readonly upToSeq: number,
   ) {}
 }

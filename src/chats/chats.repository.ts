@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Pair } from '../common/pairs.js';
 import { Database } from '../infra/database/database.js';
+import { Prisma } from '../infra/database/generated/client.js';
 import type { PrismaTransaction } from '../infra/database/prisma.service.js';
 import type { ChatType, MemberRole } from './chats.dto.js';
 
@@ -9,10 +10,12 @@ export interface ChatForMemberRow {
   id: string;
   type: ChatType;
   name: string | null;
+  image_id: string | null;
   created_by_id: string | null;
   user_lo: string | null;
   user_hi: string | null;
   last_seq: number;
+  members_seq: number;
   created_at: Date;
   updated_at: Date;
   role: MemberRole;
@@ -48,7 +51,8 @@ export interface ChatListPosition {
 }
 
 const CHAT_FOR_MEMBER = `
-  c.id, c.type, c.name, c.created_by_id, c.user_lo, c.user_hi, c.last_seq, c.created_at, c.updated_at,
+  c.id, c.type, c.name, c.image_id, c.created_by_id, c.user_lo, c.user_hi, c.last_seq, c.members_seq, c.created_at,
+  c.updated_at,
   m.role, m.joined_seq, m.cleared_seq, m.delivered_seq, m.read_seq, m.muted_until, m.pinned, m.archived, m.marked_unread`;
 
 @Injectable()
@@ -106,8 +110,8 @@ export class ChatsRepository {
 
   /**
    * How many members each chat has, and the lowest marks among the present ones who are not `userId`. When no other
-   * is left, as in a private chat whose other account is gone, the marks they left behind stand: a status never goes
-   * back.
+   * is left, as in a private chat whose other account is gone, the highest marks that were left behind stand: a status
+   * never goes back.
    */
   async listOthers(chatIds: readonly string[], userId: string): Promise<OthersRow[]> {
     return this.database.query<OthersRow>(
@@ -116,10 +120,10 @@ export class ChatsRepository {
         text: `SELECT m.chat_id, count(*) FILTER (WHERE m.left_at IS NULL)::int AS member_count,
             coalesce(
               min(m.delivered_seq) FILTER (WHERE m.user_id <> $2 AND m.left_at IS NULL),
-              min(m.delivered_seq) FILTER (WHERE m.user_id <> $2), 0) AS delivered_seq,
+              max(m.delivered_seq) FILTER (WHERE m.user_id <> $2), 0) AS delivered_seq,
             coalesce(
               min(m.shown_read_seq) FILTER (WHERE m.user_id <> $2 AND m.left_at IS NULL),
-              min(m.shown_read_seq) FILTER (WHERE m.user_id <> $2), 0) AS read_seq
+              max(m.shown_read_seq) FILTER (WHERE m.user_id <> $2), 0) AS read_seq
           FROM member m WHERE m.chat_id = ANY ($1::uuid[])
           GROUP BY m.chat_id`,
       },
@@ -181,6 +185,31 @@ export class ChatsRepository {
       data: [pair.userLo, pair.userHi].map((userId) => ({ chatId: id, userId, joinedAt: at })),
     });
     return id;
+  }
+
+  /**
+   * Locks a chat against sends and all that changes it or its members, until `tx` ends. Look at what the lock protects
+   * in a later statement: this one's snapshot is older than the lock.
+   *
+   * @returns false if there is no such chat
+   */
+  async lockChat(tx: PrismaTransaction, chatId: string): Promise<boolean> {
+    const rows = await tx.$queryRaw<
+      unknown[]
+    >`SELECT 1 FROM chat WHERE id = ${chatId}::uuid FOR NO KEY UPDATE`;
+    return rows.length > 0;
+  }
+
+  /** Like `findForMember`, as it stands in `tx`. */
+  async findForMemberIn(
+    tx: PrismaTransaction,
+    userId: string,
+    chatId: string,
+  ): Promise<ChatForMemberRow | null> {
+    const rows = await tx.$queryRaw<ChatForMemberRow[]>`
+      SELECT ${Prisma.raw(CHAT_FOR_MEMBER)} FROM chat c JOIN member m ON m.chat_id = c.id
+      WHERE c.id = ${chatId}::uuid AND m.user_id = ${userId}::uuid AND m.left_at IS NULL`;
+    return rows[0] ?? null;
   }
 
   /** Locks the pair's private chat, if there is one, against sends until `tx` ends. */

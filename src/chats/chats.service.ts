@@ -5,7 +5,7 @@ import { isId, newId } from '../common/ids.js';
 import { pairOf } from '../common/pairs.js';
 import { BlockHooks } from '../contacts/block-hooks.js';
 import { ContactsService } from '../contacts/contacts.service.js';
-import { PrismaService } from '../infra/database/prisma.service.js';
+import { PrismaService, type PrismaTransaction } from '../infra/database/prisma.service.js';
 import { EventBus } from '../infra/events/event-bus.js';
 import { signalOnCommit } from '../infra/events/pg-signals.js';
 import { Cursors } from '../infra/http/cursors.js';
@@ -13,7 +13,7 @@ import type { Page } from '../infra/http/envelope.js';
 import { AccountRemoval } from '../users/account-removal.js';
 import { ChatAccess } from './chat-access.js';
 import { ChatViews } from './chat-views.js';
-import type { ChatBody, ChatType, CreateChatDto, ListChatsQuery } from './chats.dto.js';
+import type { ChatBody, ChatType, CreateChatDto, ListChatsQuery, MemberRole } from './chats.dto.js';
 import { ChatCreated } from './chats.events.js';
 import { ChatsRepository, type ChatForMemberRow } from './chats.repository.js';
 
@@ -22,9 +22,12 @@ export interface Membership {
   userId: string;
   chatId: string;
   chatType: ChatType;
+  role: MemberRole;
   /** The first message they may see. */
   firstSeq: number;
   lastSeq: number;
+  /** The seq of the SYSTEM message that last changed who is a member. */
+  membersSeq: number;
   deliveredSeq: number;
   readSeq: number;
 }
@@ -55,11 +58,16 @@ export class ChatsService implements OnModuleInit {
       const chatId = await this.repository.lockPrivateChat(tx, pair);
       if (!chatId) return;
       const userIds = [pair.userLo, pair.userHi];
-      await signalOnCommit(tx, 'chat-access-changed', { chatId, userIds, change: 'block' });
+      await signalOnCommit(tx, 'chat-access-changed', { chatId, userIds, change: 'block', seq: 0 });
     });
     this.accountRemoval.onDelete(async (tx, userId) => {
       for (const chatId of await this.repository.leaveAll(tx, userId, this.clock.now())) {
-        await signalOnCommit(tx, 'chat-access-changed', { chatId, userIds: [userId], change: 'left' });
+        await signalOnCommit(tx, 'chat-access-changed', {
+          chatId,
+          userIds: [userId],
+          change: 'left',
+          seq: 0,
+        });
       }
     });
   }
@@ -85,7 +93,7 @@ export class ChatsService implements OnModuleInit {
       const id = await this.repository.insertPrivateChat(tx, newId(), pair, creatorId, this.clock.now());
       if (id) {
         const userIds = [creatorId, otherId];
-        await signalOnCommit(tx, 'chat-access-changed', { chatId: id, userIds, change: 'joined' });
+        await signalOnCommit(tx, 'chat-access-changed', { chatId: id, userIds, change: 'joined', seq: 0 });
       }
       return id;
     });
@@ -139,6 +147,19 @@ export class ChatsService implements OnModuleInit {
   }
 
   /**
+   * Locks the chat against sends and all that changes it or its members until `tx` ends, and answers the caller's
+   * place in it as it stands then. Every change of a chat, its members or its messages begins here.
+   *
+   * @throws AppError CHAT_NOT_FOUND for everyone but present members
+   */
+  async lockAsMember(tx: PrismaTransaction, userId: string, chatId: string): Promise<Membership> {
+    const isThere = isId(chatId) && (await this.repository.lockChat(tx, chatId));
+    const row = isThere ? await this.repository.findForMemberIn(tx, userId, chatId) : null;
+    if (!row) throw new AppError('CHAT_NOT_FOUND');
+    return toMembership(userId, row);
+  }
+
+  /**
    * Whether someone may take part in a chat's live life (typing): a present member whom no block silences.
    *
    * @throws AppError CHAT_NOT_FOUND, BLOCKED
@@ -166,8 +187,10 @@ function toMembership(userId: string, row: ChatForMemberRow): Membership {
     userId,
     chatId: row.id,
     chatType: row.type,
+    role: row.role,
     firstSeq: Math.max(row.joined_seq, row.cleared_seq) + 1,
     lastSeq: row.last_seq,
+    membersSeq: row.members_seq,
     deliveredSeq: row.delivered_seq,
     readSeq: row.read_seq,
   };

@@ -1,4 +1,5 @@
 import { ApiProperty } from '@nestjs/swagger';
+import { MediaBody } from '../media/media.dto.js';
 
 export const MESSAGE_TYPES = [
   'TEXT',
@@ -66,8 +67,8 @@ export class EventMessageBody {
   @ApiProperty({ type: String, nullable: true })
   text: string | null;
 
-  @ApiProperty({ type: 'null' })
-  media: null;
+  @ApiProperty({ type: MediaBody, nullable: true })
+  media: MediaBody | null;
 
   @ApiProperty({ type: [String] })
   mentions: string[];

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../infra/database/database.js';
 import type { Media } from '../infra/database/generated/client.js';
-import type { PrismaTransaction } from '../infra/database/prisma.service.js';
+import { PrismaService, type PrismaTransaction } from '../infra/database/prisma.service.js';
 
 /** Where the bytes of one medium lie. */
 export interface StoredFiles {
@@ -32,10 +32,18 @@ interface ServedRow {
 
 @Injectable()
 export class MediaRepository {
-  constructor(private readonly database: Database) {}
+  constructor(
+    private readonly database: Database,
+    private readonly prisma: PrismaService,
+  ) {}
 
   async insert(tx: PrismaTransaction, media: NewMedia, ownerId: string, at: Date): Promise<void> {
     await tx.media.create({ data: { ...media, ownerId, createdAt: at } });
+  }
+
+  /** Media by id, in no order; ids of nothing are absent. */
+  async listByIds(ids: readonly string[]): Promise<Media[]> {
+    return this.prisma.media.findMany({ where: { id: { in: [...ids] } } });
   }
 
   async findServed(id: string): Promise<ServedMedia | null> {

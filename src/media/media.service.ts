@@ -14,7 +14,7 @@ import { STORAGE, type ByteRange, type Storage } from '../infra/storage/storage.
 import { newTempPath } from '../infra/storage/temp-files.js';
 import type { AfterCommit } from '../users/account-removal.js';
 import type { PictureStore, ReceivedPicture } from '../users/profile-pictures.js';
-import type { MediaQuery } from './media.dto.js';
+import type { MediaBody, MediaQuery } from './media.dto.js';
 import { MediaRepository, type NewMedia, type ServedMedia, type StoredFiles } from './media.repository.js';
 import { convertPicture } from './picture-conversion.js';
 
@@ -37,6 +37,28 @@ export class MediaService implements PictureStore {
     private readonly clock: Clock,
     private readonly log: Log,
   ) {}
+
+  /**
+   * Media by id as `readerId` sees them, with addresses signed for that reader; ids of nothing are absent. Whether they
+   * may see them, the caller knows: it has found the ids in what they may see.
+   *
+   * @param readerId a user's id, or `chatReader(chatId)` for a packet that serves all members alike
+   */
+  async viewFor(readerId: string, ids: readonly string[]): Promise<Map<string, MediaBody>> {
+    if (ids.length === 0) return new Map();
+    const rows = await this.media.listByIds([...new Set(ids)]);
+    return new Map(
+      rows.map((row) => {
+        const { id, kind, mimeType, size, sha256, fileName, width, height, durationMs } = row;
+        const url = this.urls.sign(id, readerId);
+        const thumbnailUrl = row.thumbnailKey === null ? null : `${url}&size=thumbnail`;
+        return [
+          id,
+          { id, kind, mimeType, size, sha256, fileName, width, height, durationMs, url, thumbnailUrl },
+        ];
+      }),
+    );
+  }
 
   async receive(localPath: string): Promise<ReceivedPicture> {
     const { mimeType, extension, picture, width, height, thumbnail } = await convertPicture(localPath);

@@ -1,5 +1,12 @@
 import { messageId } from '../common/ids.js';
-import type { EventMessageBody, MessageBody, MessageStatus, ReplyToBody } from '../chats/message.dto.js';
+import type {
+  EventMessageBody,
+  MessageBody,
+  MessageStatus,
+  ReactionBody,
+  ReplyToBody,
+} from '../chats/message.dto.js';
+import type { MediaBody } from '../media/media.dto.js';
 import type { SendInput, Written } from './message-writer.js';
 import type { MessageRow } from './messages.repository.js';
 
@@ -20,7 +27,18 @@ export function statusFor(seq: number, isOwn: boolean, marks: ReaderMarks): Mess
   return seq <= decisive.deliveredSeq ? 'DELIVERED' : 'SENT';
 }
 
-export function toMessageBody(row: MessageRow, readerId: string, marks: ReaderMarks): MessageBody {
+/** What belongs to a message and lies in other tables. */
+export interface MessageParts {
+  media: MediaBody | null;
+  reactions: ReactionBody[];
+}
+
+export function toMessageBody(
+  row: MessageRow,
+  readerId: string,
+  marks: ReaderMarks,
+  parts: MessageParts,
+): MessageBody {
   const isDeleted = row.deleted_at !== null;
   return {
     id: messageId(row.chat_id, row.seq),
@@ -31,13 +49,13 @@ export function toMessageBody(row: MessageRow, readerId: string, marks: ReaderMa
     senderId: row.sender_id,
     type: row.type,
     text: isDeleted ? null : row.text,
-    media: null,
+    media: isDeleted ? null : parts.media,
     mentions: row.mentions,
     replyTo: replyToOf(row),
     forwarded: row.forwarded,
-    reactions: [],
+    reactions: isDeleted ? [] : parts.reactions,
     status: statusFor(row.seq, row.sender_id === readerId, marks),
-    starred: false,
+    starred: row.starred,
     editedAt: row.edited_at?.toISOString() ?? null,
     deletedAt: row.deleted_at?.toISOString() ?? null,
     createdAt: row.created_at.toISOString(),
@@ -45,7 +63,11 @@ export function toMessageBody(row: MessageRow, readerId: string, marks: ReaderMa
 }
 
 /** A message just committed, as its event carries it. */
-export function toCreatedBody(input: SendInput, { row, at }: Written): EventMessageBody {
+export function toCreatedBody(
+  input: SendInput,
+  { row, at }: Written,
+  media: MediaBody | null,
+): EventMessageBody {
   return {
     id: messageId(input.chatId, row.seq),
     chatId: input.chatId,
@@ -55,7 +77,7 @@ export function toCreatedBody(input: SendInput, { row, at }: Written): EventMess
     senderId: input.senderId,
     type: input.type,
     text: input.text,
-    media: null,
+    media,
     mentions: [...input.mentions],
     replyTo:
       input.replyToSeq === null || row.reply_type === null
@@ -78,6 +100,29 @@ export function toCreatedBody(input: SendInput, { row, at }: Written): EventMess
 /** What a reader sees, without what is that reader's own. */
 export function toEventBody({ starred: _starred, ...message }: MessageBody): EventMessageBody {
   return { ...message, status: 'SENT' };
+}
+
+/** A SYSTEM message just written. */
+export function toSystemBody(chatId: string, seq: number, text: string, at: Date): EventMessageBody {
+  return {
+    id: messageId(chatId, seq),
+    chatId,
+    seq,
+    rev: 1,
+    clientId: null,
+    senderId: null,
+    type: 'SYSTEM',
+    text,
+    media: null,
+    mentions: [],
+    replyTo: null,
+    forwarded: false,
+    reactions: [],
+    status: 'SENT',
+    editedAt: null,
+    deletedAt: null,
+    createdAt: at.toISOString(),
+  };
 }
 
 function clientIdOf(key: string): string | null {

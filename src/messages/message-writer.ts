@@ -6,6 +6,7 @@ import { toAppError } from '../infra/http/to-app-error.js';
 import { Log } from '../infra/observability/log.js';
 import { Metrics } from '../infra/observability/metrics.js';
 import { MessagesRepository, type SendRow, type SentRow } from './messages.repository.js';
+import { searchTermsOf } from './search-terms.js';
 import type { MessageType } from '../chats/message.dto.js';
 
 /** One send, checked at the edge. */
@@ -16,6 +17,7 @@ export interface SendInput {
   clientId: string | null;
   type: MessageType;
   text: string | null;
+  mediaId: string | null;
   replyToSeq: number | null;
   mentions: readonly string[];
   forwarded: boolean;
@@ -73,20 +75,20 @@ export class MessageWriter {
   /** @throws AppError NOT_READY when too many sends wait */
   async write(input: SendInput): Promise<Written> {
     if (this.waiting.length >= MAX_WAITING) throw new AppError('NOT_READY', { retryAfterMs: 1000 });
-    const row: SendRow = {
-      chat_id: input.chatId,
-      sender_id: input.senderId,
-      key: input.clientId === null ? `s:${randomUUID()}` : `c:${input.clientId}`,
-      type: input.type,
-      text: input.text,
-      reply_to_seq: input.replyToSeq,
-      mentions: input.mentions.length > 0 ? input.mentions : null,
-      forwarded: input.forwarded,
-    };
     return new Promise((resolve, reject) => {
-      this.waiting.push({ row, resolve, reject });
+      this.waiting.push({ row: toSendRow(input), resolve, reject });
       this.schedule();
     });
+  }
+
+  /**
+   * Writes several sends in a statement of their own, all of them or none: when one is refused, the others' outcome is
+   * NOT_ALL. Nothing is retried, so a lost connection is the caller's to report.
+   */
+  async writeAll(inputs: readonly SendInput[]): Promise<Written[]> {
+    const at = this.clock.now();
+    const rows = await this.repository.sendBatch(inputs.map(toSendRow), at, true);
+    return rows.map((row) => ({ row, at, retried: false }));
   }
 
   /** Resolves once nothing waits and nothing is in flight. */
@@ -187,6 +189,21 @@ export class MessageWriter {
       }
     }
   }
+}
+
+function toSendRow(input: SendInput): SendRow {
+  return {
+    chat_id: input.chatId,
+    sender_id: input.senderId,
+    key: input.clientId === null ? `s:${randomUUID()}` : `c:${input.clientId}`,
+    type: input.type,
+    text: input.text,
+    terms: input.text === null ? null : searchTermsOf(input.text),
+    media_id: input.mediaId,
+    reply_to_seq: input.replyToSeq,
+    mentions: input.mentions.length > 0 ? input.mentions : null,
+    forwarded: input.forwarded,
+  };
 }
 
 function isUnavailable(error: unknown): boolean {

@@ -1,12 +1,71 @@
 import type { ChatType } from '../chats/chats.dto.js';
 import type { EventMessageBody } from '../chats/message.dto.js';
 
+/**
+ * In every event for all members, `membersSeq` is the chat's `members_seq` at the commit: whoever tells the members
+ * knows by it whether it has heard of everyone who joined or left before.
+ */
+
 /** A message was committed. */
 export class MessageCreated {
   constructor(
     readonly message: EventMessageBody,
     /** The socket it was sent on, which has the acknowledgement already. */
     readonly originSocketId: string | null,
+    readonly chatType: ChatType,
+    readonly membersSeq: number,
+  ) {}
+}
+
+/** Its sender changed the text of a message. */
+export class MessageEdited {
+  constructor(
+    readonly message: EventMessageBody,
+    readonly membersSeq: number,
+  ) {}
+}
+
+/** A message was deleted for everyone. */
+export class MessageDeleted {
+  constructor(
+    readonly chatId: string,
+    readonly messageId: string,
+    readonly seq: number,
+    readonly rev: number,
+    readonly deletedByUserId: string,
+    readonly membersSeq: number,
+  ) {}
+}
+
+/** A person reacted, or took their reaction back. One that replaces another is told as added alone. */
+export class MessageReacted {
+  constructor(
+    readonly chatId: string,
+    readonly messageId: string,
+    readonly rev: number,
+    readonly userId: string,
+    readonly emoji: string,
+    readonly action: 'added' | 'removed',
+    readonly membersSeq: number,
+  ) {}
+}
+
+/** A person deleted a message for themselves. */
+export class MessageHidden {
+  constructor(
+    readonly userId: string,
+    readonly chatId: string,
+    readonly messageId: string,
+  ) {}
+}
+
+/** A person starred a message, or took the star back. */
+export class MessageStarred {
+  constructor(
+    readonly userId: string,
+    readonly chatId: string,
+    readonly messageId: string,
+    readonly starred: boolean,
   ) {}
 }
 
@@ -26,5 +85,16 @@ export class MarksAdvanced {
     readonly byAppOpened: boolean,
     /** The socket that reported it, when one alone did. */
     readonly originSocketId: string | null,
+  ) {}
+}
+
+/** The lowest mark of a GROUP moved over messages of these authors. */
+export class LowestMarkMoved {
+  constructor(
+    readonly chatId: string,
+    readonly status: 'DELIVERED' | 'READ',
+    readonly upToSeq: number,
+    readonly authorIds: readonly string[],
+    readonly at: Date,
   ) {}
 }

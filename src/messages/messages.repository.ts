@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../infra/database/database.js';
 import type { PrismaTransaction } from '../infra/database/prisma.service.js';
+import type { ChatType } from '../chats/chats.dto.js';
 import type { MessageType } from '../chats/message.dto.js';
 
 /** An input of the SQL function `send_messages`, in its own spelling. */
@@ -10,19 +11,31 @@ export interface SendRow {
   key: string;
   type: MessageType;
   text: string | null;
+  /** What the message is found by (`searchTermsOf`), or null for nothing. */
+  terms: string | null;
+  media_id: string | null;
   reply_to_seq: number | null;
   mentions: readonly string[] | null;
   forwarded: boolean;
 }
 
 export type SendOutcome =
-  'CREATED' | 'REPEATED' | 'NOT_MEMBER' | 'BLOCKED' | 'REPLY_NOT_VISIBLE' | 'MENTION_NOT_MEMBER';
+  | 'CREATED'
+  | 'REPEATED'
+  | 'NOT_MEMBER'
+  | 'BLOCKED'
+  | 'REPLY_NOT_VISIBLE'
+  | 'MEDIA_NOT_VISIBLE'
+  | 'MENTION_NOT_MEMBER'
+  | 'NOT_ALL';
 
 /** What `send_messages` returns for the input at place `ord` (from 1). */
 export interface SentRow {
   ord: number;
   outcome: SendOutcome;
   seq: number;
+  chat_type: ChatType;
+  members_seq: number;
   reply_sender_id: string | null;
   reply_type: MessageType | null;
   reply_text: string | null;
@@ -37,6 +50,7 @@ export interface MessageRow {
   client_key: string;
   type: MessageType;
   text: string | null;
+  media_id: string | null;
   mentions: string[];
   reply_to_seq: number | null;
   forwarded: boolean;
@@ -46,6 +60,23 @@ export interface MessageRow {
   reply_sender_id: string | null;
   reply_type: MessageType | null;
   reply_text: string | null;
+  /** Whether the reader has starred it. */
+  starred: boolean;
+}
+
+export interface ReactionRow {
+  chat_id: string;
+  seq: number;
+  user_id: string;
+  emoji: string;
+}
+
+/** The messages of a chat that a reader may see. */
+export interface VisibleRange {
+  chatId: string;
+  firstSeq: number;
+  /** The chat's last seq when the reader was found to be a member: what came after may not be theirs to see. */
+  lastSeq: number;
 }
 
 export interface RecipientReceiptRow {
@@ -54,14 +85,19 @@ export interface RecipientReceiptRow {
   read_at: Date | null;
 }
 
-/** A message with what it replies to; every reader of messages selects these columns. */
+/**
+ * A message as one reader ($1) has it, with what it replies to; every reader of messages selects these columns. What
+ * the reader has hidden is left out.
+ */
 const MESSAGE_COLUMNS = `
-  m.chat_id, m.seq, m.rev, m.sender_id, m.client_key, m.type, m.text, m.mentions, m.reply_to_seq, m.forwarded,
-  m.edited_at, m.deleted_at, m.created_at,
+  m.chat_id, m.seq, m.rev, m.sender_id, m.client_key, m.type, m.text, m.media_id, m.mentions, m.reply_to_seq,
+  m.forwarded, m.edited_at, m.deleted_at, m.created_at, flag.starred_at IS NOT NULL AS starred,
   replied.sender_id AS reply_sender_id, replied.type AS reply_type,
   CASE WHEN replied.deleted_at IS NULL THEN replied.text END AS reply_text`;
-const MESSAGE_FROM = `
-  message m LEFT JOIN message replied ON replied.chat_id = m.chat_id AND replied.seq = m.reply_to_seq`;
+const MESSAGE_JOINS = `
+  LEFT JOIN message replied ON replied.chat_id = m.chat_id AND replied.seq = m.reply_to_seq
+  LEFT JOIN message_flag flag ON flag.user_id = $1 AND flag.chat_id = m.chat_id AND flag.seq = m.seq`;
+const NOT_HIDDEN = 'flag.hidden_at IS NULL';
 
 const FORGET_STEP = 5_000;
 
@@ -69,60 +105,147 @@ const FORGET_STEP = 5_000;
 export class MessagesRepository {
   constructor(private readonly database: Database) {}
 
-  /** Commits a batch of sends in one statement; see the function's own comment for its promises. */
-  async sendBatch(rows: readonly SendRow[], at: Date): Promise<SentRow[]> {
+  /**
+   * Commits a batch of sends in one statement; see the function's own comment for its promises.
+   *
+   * @param all one that is refused refuses all others
+   */
+  async sendBatch(rows: readonly SendRow[], at: Date, all = false): Promise<SentRow[]> {
+    const mediaIds = rows.flatMap((row) => row.media_id ?? []);
+    const hasMentions = rows.some((row) => row.mentions !== null);
     return this.database.query<SentRow>(
-      { name: 'messages.send-batch', text: 'SELECT * FROM send_messages($1::json, $2)' },
-      [JSON.stringify(rows), at],
+      { name: 'messages.send-batch', text: 'SELECT * FROM send_messages($1::json, $2, $3, $4, $5)' },
+      [JSON.stringify(rows), at, mediaIds.length > 0 ? mediaIds : null, hasMentions, all],
     );
   }
 
-  async findMessage(chatId: string, seq: number): Promise<MessageRow | null> {
+  /** The message as the reader has it; null if there is none or the reader has hidden it. */
+  async findMessage(readerId: string, chatId: string, seq: number): Promise<MessageRow | null> {
     const rows = await this.database.query<MessageRow>(
       {
         name: 'messages.find',
-        text: `SELECT ${MESSAGE_COLUMNS} FROM ${MESSAGE_FROM} WHERE m.chat_id = $1 AND m.seq = $2`,
+        text: `SELECT ${MESSAGE_COLUMNS} FROM message m ${MESSAGE_JOINS}
+          WHERE m.chat_id = $2 AND m.seq = $3 AND ${NOT_HIDDEN}`,
       },
-      [chatId, seq],
+      [readerId, chatId, seq],
     );
     return rows[0] ?? null;
   }
 
-  /** Messages at given addresses, in no order; addresses without a message are left out. */
-  async listAt(chatIds: readonly string[], seqs: readonly number[]): Promise<MessageRow[]> {
+  /** Whether the reader has deleted the message for themselves. */
+  async isHidden(readerId: string, chatId: string, seq: number): Promise<boolean> {
+    const rows = await this.database.query<{ hidden: boolean }>(
+      { name: 'messages.is-hidden', text: 'SELECT is_hidden($1, $2, $3) AS hidden' },
+      [readerId, chatId, seq],
+    );
+    return rows[0]?.hidden ?? false;
+  }
+
+  /** Messages at given addresses, in no order; addresses without a message, and hidden ones, are left out. */
+  async listAt(readerId: string, chatIds: readonly string[], seqs: readonly number[]): Promise<MessageRow[]> {
     return this.database.query<MessageRow>(
       {
         name: 'messages.list-at',
-        text: `SELECT ${MESSAGE_COLUMNS} FROM unnest($1::uuid[], $2::int[]) AS a (chat_id, seq)
-          JOIN message m ON m.chat_id = a.chat_id AND m.seq = a.seq
-          LEFT JOIN message replied ON replied.chat_id = m.chat_id AND replied.seq = m.reply_to_seq`,
+        text: `SELECT ${MESSAGE_COLUMNS} FROM unnest($2::uuid[], $3::int[]) AS a (chat_id, seq)
+          JOIN message m ON m.chat_id = a.chat_id AND m.seq = a.seq ${MESSAGE_JOINS}
+          WHERE ${NOT_HIDDEN}`,
+      },
+      [readerId, chatIds, seqs],
+    );
+  }
+
+  /** The newest message of each chat with `firstSeq <= seq <= lastSeq` that the reader has not hidden. */
+  async listNewest(
+    readerId: string,
+    heads: readonly { chatId: string; firstSeq: number; lastSeq: number }[],
+  ): Promise<MessageRow[]> {
+    return this.database.query<MessageRow>(
+      {
+        name: 'messages.list-newest',
+        text: `SELECT newest.* FROM unnest($2::uuid[], $3::int[], $4::int[]) AS a (chat_id, first_seq, last_seq)
+          CROSS JOIN LATERAL (
+            SELECT ${MESSAGE_COLUMNS} FROM message m ${MESSAGE_JOINS}
+            WHERE m.chat_id = a.chat_id AND m.seq >= a.first_seq AND m.seq <= a.last_seq AND ${NOT_HIDDEN}
+            ORDER BY m.seq DESC LIMIT 1) newest`,
+      },
+      [
+        readerId,
+        heads.map((head) => head.chatId),
+        heads.map((head) => head.firstSeq),
+        heads.map((head) => head.lastSeq),
+      ],
+    );
+  }
+
+  /** The newest `limit` messages of `range` with `seq < beforeSeq`, newest first. */
+  async listOlder(
+    readerId: string,
+    range: VisibleRange,
+    beforeSeq: number,
+    limit: number,
+  ): Promise<MessageRow[]> {
+    return this.database.query<MessageRow>(
+      {
+        name: 'messages.list-older',
+        text: `SELECT ${MESSAGE_COLUMNS} FROM message m ${MESSAGE_JOINS}
+          WHERE m.chat_id = $2 AND m.seq >= $3 AND m.seq <= $4 AND m.seq < $5 AND ${NOT_HIDDEN}
+          ORDER BY m.seq DESC LIMIT $6`,
+      },
+      [readerId, range.chatId, range.firstSeq, range.lastSeq, beforeSeq, limit],
+    );
+  }
+
+  /** The oldest `limit` messages of `range` with `seq > afterSeq`, oldest first. */
+  async listNewer(
+    readerId: string,
+    range: VisibleRange,
+    afterSeq: number,
+    limit: number,
+  ): Promise<MessageRow[]> {
+    return this.database.query<MessageRow>(
+      {
+        name: 'messages.list-newer',
+        text: `SELECT ${MESSAGE_COLUMNS} FROM message m ${MESSAGE_JOINS}
+          WHERE m.chat_id = $2 AND m.seq >= $3 AND m.seq <= $4 AND m.seq > $5 AND ${NOT_HIDDEN}
+          ORDER BY m.seq LIMIT $6`,
+      },
+      [readerId, range.chatId, range.firstSeq, range.lastSeq, afterSeq, limit],
+    );
+  }
+
+  /** The reactions to the messages at given addresses, the first given first. */
+  async listReactions(chatIds: readonly string[], seqs: readonly number[]): Promise<ReactionRow[]> {
+    return this.database.query<ReactionRow>(
+      {
+        name: 'messages.list-reactions',
+        text: `SELECT r.chat_id, r.seq, r.user_id, r.emoji
+          FROM unnest($1::uuid[], $2::int[]) AS a (chat_id, seq)
+          JOIN reaction r ON r.chat_id = a.chat_id AND r.seq = a.seq
+          ORDER BY r.reacted_at, r.user_id`,
       },
       [chatIds, seqs],
     );
   }
 
-  /** The newest `limit` messages with `firstSeq <= seq < beforeSeq`, newest first. */
-  async listOlder(chatId: string, firstSeq: number, beforeSeq: number, limit: number): Promise<MessageRow[]> {
-    return this.database.query<MessageRow>(
-      {
-        name: 'messages.list-older',
-        text: `SELECT ${MESSAGE_COLUMNS} FROM ${MESSAGE_FROM}
-          WHERE m.chat_id = $1 AND m.seq >= $2 AND m.seq < $3 ORDER BY m.seq DESC LIMIT $4`,
-      },
-      [chatId, firstSeq, beforeSeq, limit],
-    );
-  }
-
-  /** The oldest `limit` messages with `seq > afterSeq` and `seq >= firstSeq`, oldest first. */
-  async listNewer(chatId: string, firstSeq: number, afterSeq: number, limit: number): Promise<MessageRow[]> {
-    return this.database.query<MessageRow>(
-      {
-        name: 'messages.list-newer',
-        text: `SELECT ${MESSAGE_COLUMNS} FROM ${MESSAGE_FROM}
-          WHERE m.chat_id = $1 AND m.seq >= $2 AND m.seq > $3 ORDER BY m.seq LIMIT $4`,
-      },
-      [chatId, firstSeq, afterSeq, limit],
-    );
+  /** Inserts a SYSTEM message as the next one of a chat whose lock `tx` holds. Returns its seq. */
+  async insertSystem(
+    tx: PrismaTransaction,
+    chatId: string,
+    clientKey: string,
+    text: string,
+    at: Date,
+  ): Promise<number> {
+    const rows = await tx.$queryRaw<{ seq: number }[]>`
+      WITH counted AS (
+        UPDATE chat SET last_seq = last_seq + 1, updated_at = greatest(updated_at, ${at}),
+          changed_tx = pg_current_xact_id()
+        WHERE id = ${chatId}::uuid RETURNING last_seq)
+      INSERT INTO message (chat_id, seq, client_key, type, text, created_at)
+      SELECT ${chatId}::uuid, last_seq, ${clientKey}, 'SYSTEM', ${text}, ${at} FROM counted
+      RETURNING seq`;
+    const [row] = rows;
+    if (!row) throw new Error('the chat of a SYSTEM message is gone');
+    return row.seq;
   }
 
   /** Like `forgetSender`, a few thousand messages a transaction, so that nobody waits long for a row. */

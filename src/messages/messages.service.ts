@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { AppError, validationError, type ErrorDetail } from '../common/errors.js';
 import { isId, parseMessageId, type MessageAddress } from '../common/ids.js';
@@ -9,7 +10,8 @@ import { Cursors } from '../infra/http/cursors.js';
 import type { Page } from '../infra/http/envelope.js';
 import { Metrics } from '../infra/observability/metrics.js';
 import { AccountRemoval } from '../users/account-removal.js';
-import { toCreatedBody, toEventBody, toMessageBody } from './message-mapper.js';
+import { toCreatedBody, toEventBody, toSystemBody, type ReaderMarks } from './message-mapper.js';
+import { MessageViews } from './message-views.js';
 import { MessageWriter, type SendInput } from './message-writer.js';
 import type { ListMessagesQuery, RecipientReceiptBody, SendMessageDto } from './messages.dto.js';
 import { MessageCreated } from './messages.events.js';
@@ -31,6 +33,7 @@ export interface MessagePage {
 export class MessagesService implements OnModuleInit {
   constructor(
     private readonly repository: MessagesRepository,
+    private readonly views: MessageViews,
     private readonly writer: MessageWriter,
     private readonly chats: ChatsService,
     private readonly chatMessages: ChatMessages,
@@ -43,7 +46,16 @@ export class MessagesService implements OnModuleInit {
   onModuleInit(): void {
     this.accountRemoval.beforeDelete((userId) => this.repository.forgetSenderInSteps(userId));
     this.accountRemoval.onDelete((tx, userId) => this.repository.forgetSender(tx, userId));
-    this.chatMessages.register((readerId, heads) => this.lastMessagesOf(readerId, heads));
+    this.chatMessages.register({
+      lastOf: (readerId, heads) => this.lastMessagesOf(readerId, heads),
+      appendSystem: async (tx, chatId, text, at) => {
+        const seq = await this.repository.insertSystem(tx, chatId, `s:${randomUUID()}`, text, at);
+        return toSystemBody(chatId, seq, text, at);
+      },
+      announce: (message, membersSeq) => {
+        this.events.publish(new MessageCreated(message, null, 'GROUP', membersSeq));
+      },
+    });
   }
 
   /**
@@ -65,13 +77,16 @@ export class MessagesService implements OnModuleInit {
     switch (row.outcome) {
       case 'CREATED': {
         this.metrics.messages.inc();
-        const body = toCreatedBody(input, written);
-        this.events.publish(new MessageCreated(body, originSocketId));
+        const body = toCreatedBody(input, written, null);
+        this.events.publish(new MessageCreated(body, originSocketId, row.chat_type, row.members_seq));
         return { message: Object.assign({ starred: false }, body), created: true };
       }
       case 'REPEATED': {
         const message = await this.getMessage(senderId, { chatId, seq: row.seq });
-        if (written.retried) this.events.publish(new MessageCreated(toEventBody(message), originSocketId));
+        if (written.retried) {
+          const event = toEventBody(message);
+          this.events.publish(new MessageCreated(event, originSocketId, row.chat_type, row.members_seq));
+        }
         return { message, created: false };
       }
       case 'NOT_MEMBER':
@@ -80,8 +95,12 @@ export class MessagesService implements OnModuleInit {
         throw new AppError('BLOCKED');
       case 'REPLY_NOT_VISIBLE':
         throw new AppError('MESSAGE_NOT_FOUND', { message: 'The message replied to is not in this chat.' });
+      case 'MEDIA_NOT_VISIBLE':
+        throw new AppError('MEDIA_NOT_FOUND');
       case 'MENTION_NOT_MEMBER':
         throw validationError([NOT_A_MEMBER]);
+      case 'NOT_ALL':
+        throw new Error('a send of its own was refused for another');
     }
   }
 
@@ -117,7 +136,13 @@ export class MessagesService implements OnModuleInit {
   ): Promise<MessageAddress & { membership: Membership }> {
     const address = parseMessageId(messageId);
     const membership = address && (await this.chats.findMembership(readerId, address.chatId));
-    if (!address || !membership || address.seq < membership.firstSeq || address.seq > membership.lastSeq) {
+    if (
+      !address ||
+      !membership ||
+      address.seq < membership.firstSeq ||
+      address.seq > membership.lastSeq ||
+      (await this.repository.isHidden(readerId, address.chatId, address.seq))
+    ) {
       throw new AppError('MESSAGE_NOT_FOUND');
     }
     return { ...address, membership };
@@ -130,7 +155,7 @@ export class MessagesService implements OnModuleInit {
    */
   async listReceipts(readerId: string, messageId: string): Promise<RecipientReceiptBody[]> {
     const { chatId, seq } = await this.requireVisible(readerId, messageId);
-    const message = await this.repository.findMessage(chatId, seq);
+    const message = await this.repository.findMessage(readerId, chatId, seq);
     if (!message) throw new AppError('MESSAGE_NOT_FOUND');
     if (message.sender_id !== readerId) {
       throw new AppError('FORBIDDEN', { message: 'Only the sender sees who has read a message.' });
@@ -145,7 +170,7 @@ export class MessagesService implements OnModuleInit {
 
   private async getMessage(readerId: string, address: MessageAddress): Promise<MessageBody> {
     const [row, membership] = await Promise.all([
-      this.repository.findMessage(address.chatId, address.seq),
+      this.repository.findMessage(readerId, address.chatId, address.seq),
       this.chats.requireMember(readerId, address.chatId),
     ]);
     if (!row) throw new AppError('MESSAGE_NOT_FOUND');
@@ -158,12 +183,7 @@ export class MessagesService implements OnModuleInit {
     beforeSeq: number,
     limit: number,
   ): Promise<MessagePage> {
-    const rows = await this.repository.listOlder(
-      membership.chatId,
-      membership.firstSeq,
-      beforeSeq,
-      limit + 1,
-    );
+    const rows = await this.repository.listOlder(membership.userId, membership, beforeSeq, limit + 1);
     const shown = rows.slice(0, limit);
     return {
       messages: await this.bodiesOf(shown, membership),
@@ -177,7 +197,7 @@ export class MessagesService implements OnModuleInit {
     afterSeq: number,
     limit: number,
   ): Promise<MessagePage> {
-    const rows = await this.repository.listNewer(membership.chatId, membership.firstSeq, afterSeq, limit + 1);
+    const rows = await this.repository.listNewer(membership.userId, membership, afterSeq, limit + 1);
     const shown = rows.slice(0, limit);
     const last = shown.at(-1);
     return {
@@ -198,8 +218,8 @@ export class MessagesService implements OnModuleInit {
     const newerLimit = Math.floor(limit / 2);
     const olderLimit = limit - newerLimit;
     const [newer, older] = await Promise.all([
-      this.repository.listNewer(membership.chatId, membership.firstSeq, seq, newerLimit + 1),
-      this.repository.listOlder(membership.chatId, membership.firstSeq, seq + 1, olderLimit + 1),
+      this.repository.listNewer(membership.userId, membership, seq, newerLimit + 1),
+      this.repository.listOlder(membership.userId, membership, seq + 1, olderLimit + 1),
     ]);
     const shownOlder = older.slice(0, olderLimit);
     const shown = [...newer.slice(0, newerLimit).reverse(), ...shownOlder];
@@ -228,26 +248,24 @@ export class MessagesService implements OnModuleInit {
   private async bodiesOf(rows: readonly MessageRow[], membership: Membership): Promise<MessageBody[]> {
     if (rows.length === 0) return [];
     const others = await this.chats.othersMarks(membership.userId, membership.chatId);
-    return rows.map((row) => toMessageBody(row, membership.userId, { mine: membership, others }));
+    return this.views.of(membership.userId, rows, () => ({ mine: membership, others }));
   }
 
   private async lastMessagesOf(
     readerId: string,
     heads: readonly ChatHead[],
   ): Promise<Map<string, MessageBody>> {
-    const rows = await this.repository.listAt(
-      heads.map((head) => head.chatId),
-      heads.map((head) => head.lastSeq),
-    );
     const headOf = new Map(heads.map((head) => [head.chatId, head]));
-    const bodies = new Map<string, MessageBody>();
-    for (const row of rows) {
-      const head = headOf.get(row.chat_id);
-      if (head) bodies.set(row.chat_id, toMessageBody(row, readerId, head));
-    }
-    return bodies;
+    const rows = await this.repository.listNewest(readerId, heads);
+    const bodies = await this.views.of(readerId, rows, (row) => headOf.get(row.chat_id) ?? NO_MARKS);
+    return new Map(bodies.map((body) => [body.chatId, body]));
   }
 }
+
+const NO_MARKS: ReaderMarks = {
+  mine: { deliveredSeq: 0, readSeq: 0 },
+  others: { deliveredSeq: 0, readSeq: 0 },
+};
 
 const NOT_A_MEMBER: ErrorDetail = { field: 'mentions', message: 'must be members of the chat' };
 
@@ -265,6 +283,7 @@ function toSendInput(senderId: string, chatId: string, dto: SendMessageDto): Sen
     clientId: dto.clientId ?? null,
     type: dto.type ?? 'TEXT',
     text: dto.text,
+    mediaId: null,
     // No message has seq 0: an id of another chat, or one that cannot be, replies to nothing visible.
     replyToSeq: replyToId === undefined ? null : replyTo?.chatId === chatId ? replyTo.seq : 0,
     mentions,

@@ -10,11 +10,22 @@ import type { Log } from '../observability/log.js';
 export interface PgSignals {
   /** Sessions that are no longer valid. */
   'sessions-revoked': { sessionIds: string[]; reason: string };
-  /** What authorises these people in a chat has changed. */
-  'chat-access-changed': { chatId: string; userIds: string[]; change: 'joined' | 'left' | 'block' };
+  /**
+   * What authorises these people in a chat has changed; at most `IDS_PER_SIGNAL` of them. `seq` is that of the SYSTEM
+   * message which says that they joined or left, 0 where there is none.
+   */
+  'chat-access-changed': {
+    chatId: string;
+    userIds: string[];
+    change: 'joined' | 'left' | 'block';
+    seq: number;
+  };
   /** A cached row was changed or removed; `version` is its new one. */
   'cache-stale': { kind: string; key: string; version: number };
 }
+
+/** Ids that fit into one signal with room to spare: whoever has more sends several. */
+export const IDS_PER_SIGNAL = 100;
 
 export type PgSignalName = keyof PgSignals;
 

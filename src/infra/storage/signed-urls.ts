@@ -9,6 +9,11 @@ const SIGNATURE_BYTES = 18;
  * Addresses of files that work without a header. One is signed for its reader, stays the same for a day so that
  * clients can cache it, and dies within 48 hours.
  */
+/** Who an address in a packet for all members of a chat is signed for. */
+export function chatReader(chatId: string): string {
+  return `chat.${chatId}`;
+}
+
 @Injectable()
 export class SignedUrls {
   constructor(
@@ -16,7 +21,7 @@ export class SignedUrls {
     private readonly clock: Clock,
   ) {}
 
-  /** A path on this server; `readerId` is the user it is made for. */
+  /** A path on this server; `readerId` is the user, or the `chatReader`, it is made for. */
   sign(mediaId: string, readerId: string): string {
     const expiresDay = Math.floor(this.clock.nowMs() / DAY_MS) + 2;
     const signature = this.secrets.sign('media-url', payload(mediaId, readerId, expiresDay), SIGNATURE_BYTES);
