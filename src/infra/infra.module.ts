@@ -11,11 +11,14 @@ import { ClusterBus } from './events/cluster-bus.js';
 import { EventBus } from './events/event-bus.js';
 import { PgSignalListener } from './events/pg-signals.js';
 import { Cursors } from './http/cursors.js';
+import { FormReader } from './http/form-reader.js';
 import { RateLimits } from './http/rate-limits.js';
+import { Mailer } from './mail/mailer.js';
 import { Log } from './observability/log.js';
 import { Metrics } from './observability/metrics.js';
+import { JobQueues } from './queue/job-queues.js';
 import { SignedUrls } from './storage/signed-urls.js';
-import { STORAGE, type Storage } from './storage/storage.js';
+import { Storages } from './storage/storages.js';
 
 /** What exists before the application does: opened by `openInfra`, closed by it again. */
 export interface InfraParts {
@@ -30,7 +33,8 @@ export interface InfraParts {
   bus: ClusterBus;
   redis: Redis | null;
   cache: Cache;
-  storage: Storage;
+  queues: JobQueues;
+  storages: Storages;
 }
 
 /** Makes the infrastructure available to every module. */
@@ -49,11 +53,14 @@ export class InfraModule {
       { provide: ClusterBus, useValue: parts.bus },
       { provide: REDIS, useValue: parts.redis },
       { provide: Cache, useValue: parts.cache },
-      { provide: STORAGE, useValue: parts.storage },
+      { provide: JobQueues, useValue: parts.queues },
+      { provide: Storages, useValue: parts.storages },
       EventBus,
       SignedUrls,
+      Mailer,
       Cursors,
       RateLimits,
+      FormReader,
     ];
     return { module: InfraModule, global: true, providers, exports: providers };
   }

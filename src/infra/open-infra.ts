@@ -1,4 +1,3 @@
-import path from 'node:path';
 import type { Redis } from 'ioredis';
 import type { Clock } from '../common/clock.js';
 import { Cache } from './cache/cache.js';
@@ -12,7 +11,8 @@ import { PgSignalListener } from './events/pg-signals.js';
 import type { InfraParts } from './infra.module.js';
 import type { Log } from './observability/log.js';
 import { Metrics } from './observability/metrics.js';
-import { LocalStorage } from './storage/local.storage.js';
+import { JobQueues } from './queue/job-queues.js';
+import { Storages } from './storage/storages.js';
 
 export interface OpenInfra {
   parts: InfraParts;
@@ -51,8 +51,10 @@ export async function openInfra(
   const redis = redisFor('commands');
   const bus = new ClusterBus(redisFor('bus publisher'), redisFor('bus subscriber'), log);
   const cache = new Cache(redis, signals);
+  const queues = new JobQueues(directUrl, config.role, log);
   const close = async (): Promise<void> => {
     closing = true;
+    await queues.close();
     await prisma.$disconnect();
     await signals.close();
     for (const connection of connections) connection.disconnect();
@@ -79,7 +81,8 @@ export async function openInfra(
       bus,
       redis,
       cache,
-      storage: new LocalStorage(path.join(config.dataDir, 'uploads')),
+      queues,
+      storages: new Storages(config),
     },
     close,
   };

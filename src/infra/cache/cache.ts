@@ -92,6 +92,17 @@ export class Cache {
     await this.rememberChange(cacheKey(kind, key), version);
   }
 
+  /**
+   * For who has seen newer rows than the signals may have told of: what is older than these versions is forgotten when
+   * it resolves.
+   */
+  async forgetOlder(kind: CacheKind, versions: ReadonlyMap<string, number>): Promise<void> {
+    for (const [key, version] of versions) {
+      const fullKey = cacheKey(kind, key);
+      if (version > (this.newest.get(fullKey) ?? 0)) await this.rememberChange(fullKey, version);
+    }
+  }
+
   private async keep(kind: CacheKind, key: string, value: Versioned): Promise<void> {
     const fullKey = cacheKey(kind, key);
     if (value.version < (this.newest.get(fullKey) ?? 0)) return;

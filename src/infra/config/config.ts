@@ -1,6 +1,11 @@
 import { isIP } from 'node:net';
 import ms from 'ms';
 import { StartupError } from '../../common/startup-error.js';
+import { MEDIA_VARIABLES, readMediaConfig, type MediaConfig } from './media-config.js';
+import { MAIL_VARIABLES, readMailConfig, type MailConfig } from './mail-config.js';
+import { PUSH_VARIABLES, readPushConfig, type PushConfig } from './push-config.js';
+
+export type { ClamdConfig, CloudinaryConfig } from './media-config.js';
 
 /** Nest's token for the configuration. */
 export const CONFIG = Symbol('Config');
@@ -18,7 +23,7 @@ export interface RedisConfig {
 }
 
 /** Everything the environment decides, parsed and checked once. Durations are milliseconds, sizes bytes. */
-export interface Config {
+export interface Config extends MediaConfig {
   production: boolean;
   host: string;
   port: number;
@@ -34,7 +39,8 @@ export interface Config {
   masterKey?: string;
   accessTokenTtlMs: number;
   refreshTokenTtlMs: number;
-  maxImageBytes: number;
+  push: PushConfig;
+  mail: MailConfig;
   corsOrigins: CorsOrigins;
   cookieSecure: boolean;
   cookieSameSite: 'lax' | 'strict' | 'none';
@@ -88,7 +94,7 @@ export const VARIABLES: readonly Variable[] = [
   {
     name: 'ROLE',
     default: 'all',
-    description: '`api`, `worker` or `all`; a worker serves only /health* and /metrics',
+    description: '`api`, `worker` or `all`; a worker does jobs and serves only /health* and /metrics',
   },
   {
     name: 'JWT_SECRET',
@@ -101,7 +107,9 @@ export const VARIABLES: readonly Variable[] = [
   },
   { name: 'JWT_EXPIRES_IN', default: '15m', description: 'life of an access token' },
   { name: 'REFRESH_EXPIRES_IN', default: '30d', description: 'life of a refresh token' },
-  { name: 'MAX_IMAGE_MB', default: '10', description: 'largest picture, in MB' },
+  ...MEDIA_VARIABLES,
+  ...PUSH_VARIABLES,
+  ...MAIL_VARIABLES,
   {
     name: 'CORS_ORIGINS',
     description:
@@ -125,7 +133,6 @@ export const VARIABLES: readonly Variable[] = [
 const ENVIRONMENTS = ['development', 'test', 'production'] as const;
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'];
 const MIN_SECRET_CHARACTERS = 32;
-const MEGABYTE = 1024 * 1024;
 
 /**
  * Reads the configuration.
@@ -236,7 +243,9 @@ export function loadConfig(env: Env): Config {
     ...(masterKey && { masterKey }),
     accessTokenTtlMs: duration('JWT_EXPIRES_IN'),
     refreshTokenTtlMs: duration('REFRESH_EXPIRES_IN'),
-    maxImageBytes: integer('MAX_IMAGE_MB', 1, 1000) * MEGABYTE,
+    ...readMediaConfig({ given, integer, url, refuse }),
+    mail: readMailConfig((name) => given(name) ?? defaults.get(name), refuse),
+    push: readPushConfig((name) => given(name) ?? defaults.get(name), refuse),
     corsOrigins: readOrigins(given(originsName), production, (rule) => refuse(originsName, rule)),
     cookieSecure: boolean('COOKIE_SECURE', production),
     cookieSameSite: oneOf('COOKIE_SAMESITE', ['lax', 'strict', 'none']),

@@ -6,6 +6,7 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import { DriverAdapterError, type SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
 import pg from 'pg';
 import { StartupError } from '../../common/startup-error.js';
+import { isQueueSchemaUpToDate, migrateQueueSchema } from '../queue/queue-schema.js';
 import { explainConnectionProblem, parseUrl } from './connection-problem.js';
 import { createSchemaEngine } from './schema-engine.js';
 
@@ -25,7 +26,8 @@ interface Migration {
 }
 
 /**
- * Brings the database up to the migrations in `folder`, and returns the names of those it applied. Several instances
+ * Brings the database up to the migrations in `folder`, and the tables of the job queues to what the installed BullMQ
+ * works on, and returns the names of the migrations it applied. Several instances
  * and `prisma migrate deploy` may run at once on one database: one works, the others wait. `directUrl` must lead to
  * PostgreSQL itself, past any pooler. A migration that was cut off by a crash is applied again.
  *
@@ -53,7 +55,11 @@ export async function migrate(
     await lock(pool, log);
     if (await isUpToDate(pool, migrations)) return [];
     await retryInterrupted(pool, log);
-    return await apply(pool, migrations, folder, directUrl);
+    const applied = (await areApplied(pool, migrations))
+      ? []
+      : await apply(pool, migrations, folder, directUrl);
+    await prepareQueues(pool);
+    return applied;
   } finally {
     await pool.end();
   }
@@ -90,6 +96,10 @@ async function checkServer(pool: pg.Pool, url: string): Promise<void> {
 
 /** Asked first, so that an ordinary start neither loads the engine nor takes a lock. */
 async function isUpToDate(pool: pg.Pool, migrations: Migration[]): Promise<boolean> {
+  return (await areApplied(pool, migrations)) && (await isQueueSchemaUpToDate(pool));
+}
+
+async function areApplied(pool: pg.Pool, migrations: Migration[]): Promise<boolean> {
   try {
     const { rows } = await pool.query<{ migration_name: string }>(
       'SELECT migration_name FROM _prisma_migrations WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL',
@@ -156,6 +166,18 @@ async function apply(pool: pg.Pool, migrations: Migration[], folder: string, url
     throw await explainFailure(pool, url, error);
   } finally {
     engine?.free();
+  }
+}
+
+/** The tables of BullMQ, which has migrations and a ledger of its own. */
+async function prepareQueues(pool: pg.Pool): Promise<void> {
+  if (await isQueueSchemaUpToDate(pool)) return;
+  try {
+    await migrateQueueSchema(pool);
+  } catch (error) {
+    throw new StartupError(
+      `The tables of the job queues could not be made: ${(error as Error).message}. Mend that and start again.`,
+    );
   }
 }
 

@@ -11,6 +11,7 @@ const WRITE_CONFLICT = 'P2034';
 const RAW_QUERY_FAILED = 'P2010';
 const RETRYABLE_STATES: readonly unknown[] = ['40P01', '40001'];
 const UNIQUE_VIOLATION = 'P2002';
+const FOREIGN_KEY_VIOLATION = 'P2003';
 
 /** Prisma on the shared pool, for everything that is not a hot path. */
 export class PrismaService extends PrismaClient {
@@ -40,6 +41,11 @@ export class PrismaService extends PrismaClient {
 /** Whether a write was refused because a row with the same unique columns exists. */
 export function isUniqueViolation(error: unknown): boolean {
   return isPrismaError(error, UNIQUE_VIOLATION);
+}
+
+/** Whether a write was refused because a row that it refers to is gone. */
+export function isMissingReference(error: unknown): boolean {
+  return isPrismaError(error, FOREIGN_KEY_VIOLATION);
 }
 
 /** A deadlock in a statement of Prisma's own has a code of its own; in raw SQL the driver's error is inside. */

@@ -4,7 +4,7 @@ import { RouteParamtypes } from '@nestjs/common/enums/route-paramtypes.enum.js';
 import { Reflector } from '@nestjs/core';
 import type { Request } from 'express';
 import { AppError } from '../../common/errors.js';
-import { ACCEPTS_MULTIPART } from './decorators.js';
+import { ACCEPTS_MULTIPART, type FormAcceptance } from './decorators.js';
 import { validateInput } from './validate.js';
 
 /** Bodies are JSON; multipart only where a route says so. Anything else is refused before it is read. */
@@ -18,12 +18,17 @@ export class ContentTypeGuard implements CanActivate {
     const request = context.switchToHttp().getRequest<Request>();
     if (!hasBody(request)) return true;
     if (request.is('application/json')) {
-      if (!this.takesBody(context)) refuseFields(request.body);
+      if (this.takesBody(context)) return true;
+      if (this.acceptsForms(context) === 'alone') throw new AppError('UNSUPPORTED_MEDIA_TYPE');
+      refuseFields(request.body);
       return true;
     }
-    const acceptsMultipart = this.reflector.get<boolean | undefined>(ACCEPTS_MULTIPART, context.getHandler());
-    if (acceptsMultipart && request.is('multipart/form-data')) return true;
+    if (this.acceptsForms(context) && request.is('multipart/form-data')) return true;
     throw new AppError('UNSUPPORTED_MEDIA_TYPE');
+  }
+
+  private acceptsForms(context: ExecutionContext): FormAcceptance | undefined {
+    return this.reflector.get<FormAcceptance | undefined>(ACCEPTS_MULTIPART, context.getHandler());
   }
 
   private takesBody(context: ExecutionContext): boolean {
@@ -44,8 +49,8 @@ function hasBodyParameter(context: ExecutionContext): boolean {
   return Object.keys(parameters).some((key) => key.startsWith(`${RouteParamtypes.BODY}:`));
 }
 
-/** A route without a body declares no field, so it takes none. */
-function refuseFields(body: unknown): void {
+/** A route without a body declares no field, so it takes none. @throws AppError VALIDATION_FAILED naming them */
+export function refuseFields(body: unknown): void {
   validateInput(NoFields, body ?? {});
 }
 

@@ -5,7 +5,9 @@ import type { Principal } from './request-context.js';
 export const IS_PUBLIC = 'parley:public';
 export const BEARER_OPTIONAL = 'parley:bearer-optional';
 export const RATE_LIMIT = 'parley:rate-limit';
+/** Whether a route takes forms besides JSON, or forms alone. */
 export const ACCEPTS_MULTIPART = 'parley:multipart';
+export type FormAcceptance = 'too' | 'alone';
 
 /** Opens a route to callers who have not signed in; everything else is closed by a global guard. */
 export const Public = (): MethodDecorator & ClassDecorator => SetMetadata(IS_PUBLIC, true);

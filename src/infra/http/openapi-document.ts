@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http';
-import type { INestApplication } from '@nestjs/common';
+import type { INestApplication, Type } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule, getSchemaPath, type OpenAPIObject } from '@nestjs/swagger';
 import { ERROR_CATALOGUE, type ErrorCode } from '../../common/errors.js';
 import { groupBy } from '../../common/group-by.js';
@@ -48,6 +48,27 @@ export function buildOpenApi(app: INestApplication, version: string): OpenAPIObj
   closeSchemas(document);
   describeForms(document);
   return inDialect31(document) as OpenAPIObject;
+}
+
+/** No route lies in it: for documents of models alone. */
+class Nothing {}
+
+/** The JSON Schemas of classes with `@ApiProperty`, and of all that they refer to, by name; closed, as in OpenAPI. */
+export function describeModels(
+  app: INestApplication,
+  models: readonly Type[],
+): Record<string, Record<string, unknown>> {
+  const document = SwaggerModule.createDocument(
+    app,
+    new DocumentBuilder().setOpenAPIVersion('3.1.0').build(),
+    {
+      include: [Nothing],
+      extraModels: [...models],
+    },
+  );
+  closeSchemas(document);
+  const { components } = inDialect31(document) as OpenAPIObject;
+  return (components?.schemas ?? {}) as Record<string, Record<string, unknown>>;
 }
 
 function addCommonAnswers(operation: Operation): void {

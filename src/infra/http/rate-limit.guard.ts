@@ -3,6 +3,7 @@ import { Reflector } from '@nestjs/core';
 import type { Request, Response } from 'express';
 import { AppError } from '../../common/errors.js';
 import { RATE_LIMIT } from './decorators.js';
+import { isForm } from './form-reader.js';
 import { RATE_LIMITS, RateLimits, type RateLimitName } from './rate-limits.js';
 
 /** Puts a route under a limit of its own instead of the default one. */
@@ -24,11 +25,17 @@ export class RateLimitGuard implements CanActivate {
     const http = context.switchToHttp();
     const request = http.getRequest<Request>();
     if (!request.path.startsWith('/api')) return true;
-    const name =
-      this.reflector.get<RateLimitName | undefined>(RATE_LIMIT, context.getHandler()) ??
-      (request.is('multipart/form-data') ? 'uploads' : 'default');
-    const { points, window } = RATE_LIMITS[name];
+    const own = this.reflector.get<RateLimitName | undefined>(RATE_LIMIT, context.getHandler());
     const response = http.getResponse<Response>();
+    const isUpload = isForm(request);
+    if (own !== undefined || !isUpload) await this.consume(own ?? 'default', request, response);
+    // A form is an upload, whatever else it is.
+    if (isUpload && own !== 'uploads') await this.consume('uploads', request, response);
+    return true;
+  }
+
+  private async consume(name: RateLimitName, request: Request, response: Response): Promise<void> {
+    const { points, window } = RATE_LIMITS[name];
     response.setHeader('RateLimit-Policy', `"${name}";q=${points};w=${window}`);
     try {
       const state = await this.limits.consume(name, request.principal?.userId ?? request.ip ?? 'unknown');
@@ -38,6 +45,5 @@ export class RateLimitGuard implements CanActivate {
       response.setHeader('RateLimit', `"${name}";r=0;t=${Math.ceil(waitMs / 1000)}`);
       throw error;
     }
-    return true;
   }
 }

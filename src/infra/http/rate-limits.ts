@@ -27,6 +27,7 @@ export const RATE_LIMITS = {
   'socket-events': { points: 50, window: 1 },
   uploads: { points: 30, window: 60 },
   searches: { points: 60, window: 60 },
+  exports: { points: 5, window: 3600 },
   default: { points: 100, window: 1 },
 } as const satisfies Record<string, LimitRule>;
 
@@ -39,7 +40,7 @@ export interface RateLimitState {
 }
 
 interface Limiter {
-  consume(key: string): Promise<RateLimiterRes>;
+  consume(key: string, points: number): Promise<RateLimiterRes>;
 }
 
 /**
@@ -67,15 +68,15 @@ export class RateLimits {
   }
 
   /**
-   * Uses one point of `key` (a user's id, a socket's id, an address).
+   * Uses points, one unless said otherwise, of `key` (a user's id, a socket's id, an address).
    *
    * @throws AppError RATE_LIMITED with the time to wait
    */
-  async consume(name: RateLimitName, key: string): Promise<RateLimitState> {
+  async consume(name: RateLimitName, key: string, points = 1): Promise<RateLimitState> {
     const limiter = this.limiters.get(name);
     if (!limiter || !this.enabled) return { remaining: RATE_LIMITS[name].points, resetMs: 0 };
     try {
-      const state = await limiter.consume(key);
+      const state = await limiter.consume(key, points);
       return { remaining: Math.max(0, state.remainingPoints), resetMs: state.msBeforeNext };
     } catch (refusal) {
       if (!(refusal instanceof RateLimiterRes)) throw refusal;

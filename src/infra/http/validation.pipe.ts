@@ -3,7 +3,8 @@ import { AppError } from '../../common/errors.js';
 import { validateInput, type DtoClass } from './validate.js';
 
 const PRIMITIVES: readonly unknown[] = [String, Number, Boolean, Object, Array, undefined];
-const MAX_ID_LENGTH = 200;
+/** UTF-16 units: ids are at most 200 code points. */
+const MAX_ID_LENGTH = 400;
 
 /** Validates every body and query against its DTO; a path parameter only has to be storable text. */
 @Injectable()

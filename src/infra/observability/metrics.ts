@@ -31,6 +31,12 @@ export class Metrics {
     registers: [this.registry],
   });
 
+  readonly slowSockets = new Counter({
+    name: 'parley_slow_sockets_total',
+    help: 'Connections cut off because their client did not read',
+    registers: [this.registry],
+  });
+
   readonly messages = new Counter({
     name: 'parley_messages_total',
     help: 'Messages committed by this instance',

@@ -1,0 +1,2 @@
+-- AlterTable
+ALTER TABLE "reaction" ADD COLUMN     "rev" INTEGER NOT NULL;

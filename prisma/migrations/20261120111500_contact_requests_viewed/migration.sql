@@ -1,0 +1,2 @@
+-- AlterTable
+ALTER TABLE "contact" ADD COLUMN     "viewed_at" TIMESTAMPTZ(3);
