@@ -11,12 +11,16 @@ import type { Principal } from '../infra/http/request-context.js';
 import { AccountsService } from './accounts.service.js';
 import {
   ChangePasswordRequest,
+  ForgotPasswordRequest,
   LoginRequest,
   RefreshRequest,
   RegisterRequest,
+  ResetPasswordRequest,
   SignedInBody,
   TokensBody,
 } from './auth.dto.js';
+import { PasswordResetMails } from './password-reset-mails.js';
+import { PasswordResetsService } from './password-resets.service.js';
 import { RefreshCookie } from './refresh-cookie.js';
 import { SessionsService } from './sessions.service.js';
 
@@ -26,6 +30,8 @@ export class AuthController {
   constructor(
     private readonly accounts: AccountsService,
     private readonly sessions: SessionsService,
+    private readonly resetMails: PasswordResetMails,
+    private readonly resets: PasswordResetsService,
     private readonly cookie: RefreshCookie,
   ) {}
 
@@ -128,5 +134,41 @@ export class AuthController {
   ): Promise<Success<null>> {
     await this.accounts.changePassword(me, body, ip);
     return success('Your password is changed, and every other session is signed out.', null);
+  }
+
+  @Post('forgot-password')
+  @Public()
+  @HttpCode(202)
+  @ApiOperation({
+    summary: 'Ask for a new password',
+    description:
+      'Sends a mail with a token to the address if it has an account, and is answered alike and as fast if not. The token works once, for an hour; a newer one ends it. An account gets at most three such mails an hour. A server without `SMTP_URL` sends none.',
+  })
+  @ApiSuccess({ status: 202, description: 'If there is such an account, a mail is on its way.' })
+  @ApiFailures('RATE_LIMITED')
+  async forgotPassword(
+    @Body() { email }: ForgotPasswordRequest,
+    @Ip() ip: string | undefined,
+  ): Promise<Success<null>> {
+    await this.resetMails.request(email, ip);
+    return success('If there is an account with this address, a mail is on its way.', null);
+  }
+
+  @Post('reset-password')
+  @Public()
+  @HttpCode(200)
+  @ApiOperation({
+    summary: 'Set a new password with a token from a mail',
+    description:
+      'Ends every session. The token is worth nothing once the password or the address has changed.',
+  })
+  @ApiSuccess({ description: 'The password is set.' })
+  @ApiFailures('RESET_TOKEN_INVALID', 'RATE_LIMITED')
+  async resetPassword(
+    @Body() body: ResetPasswordRequest,
+    @Ip() ip: string | undefined,
+  ): Promise<Success<null>> {
+    await this.resets.reset(body, ip);
+    return success('Your password is set: sign in with it.', null);
   }
 }

@@ -5,11 +5,10 @@ import { CodePoints, NotBlank } from '../infra/http/validators.js';
 import { GENDERS, LAST_SEEN_VISIBILITIES, UserBody } from '../users/users.dto.js';
 import { IsEmailAddress, IsPhone, MayBeAbsent } from '../users/users.validators.js';
 import { IsNewPassword } from './auth.validators.js';
+import { MAX_DEVICE_ID, MAX_DEVICE_NAME } from './device-fields.js';
 
 const MAX_NAME = 100;
 const MAX_BIO = 500;
-const MAX_DEVICE_ID = 128;
-const MAX_DEVICE_NAME = 100;
 /** Far above what any account can have; it only keeps the work on one request small. */
 const MAX_TYPED = 1_000;
 
@@ -57,7 +56,7 @@ export class LoginRequest {
     type: String,
     nullable: true,
     maxLength: MAX_DEVICE_NAME,
-    description: 'shown in the list of sessions',
+    description: 'shown in the lists of sessions and devices',
   })
   @IsOptional()
   @CodePoints(0, MAX_DEVICE_NAME)
@@ -132,6 +131,22 @@ export class ChangePasswordRequest {
   @ApiProperty({ description: '8 to 72 bytes in UTF-8' })
   @IsNewPassword()
   newPassword: string;
+}
+
+export class ForgotPasswordRequest {
+  @ApiProperty({ format: 'email' })
+  @IsEmailAddress()
+  email: string;
+}
+
+export class ResetPasswordRequest {
+  @ApiProperty({ description: 'from the mail' })
+  @CodePoints(0, MAX_TYPED)
+  token: string;
+
+  @ApiProperty({ description: '8 to 72 bytes in UTF-8' })
+  @IsNewPassword()
+  password: string;
 }
 
 export class DeleteProfileRequest {

@@ -35,19 +35,8 @@ export class LoginLimits implements OnModuleInit, OnApplicationShutdown {
     private readonly rows: LoginLimitsRepository,
     private readonly log: Log,
   ) {
-    const limiter = (keyPrefix: string, points: number): RateLimiterPostgres =>
-      new RateLimiterPostgres({
-        storeClient: database.pool,
-        storeType: 'pool',
-        tableName: 'login_limit',
-        tableCreated: true,
-        clearExpiredByTimeout: false,
-        keyPrefix,
-        points,
-        duration: WINDOW_SECONDS,
-      });
-    this.byAccount = limiter('account', FAILURES_PER_ACCOUNT_AND_ADDRESS);
-    this.byAddress = limiter('address', FAILURES_PER_ADDRESS);
+    this.byAccount = limiterInDatabase(database, 'account', FAILURES_PER_ACCOUNT_AND_ADDRESS, WINDOW_SECONDS);
+    this.byAddress = limiterInDatabase(database, 'address', FAILURES_PER_ADDRESS, WINDOW_SECONDS);
   }
 
   onModuleInit(): void {
@@ -72,9 +61,7 @@ export class LoginLimits implements OnModuleInit, OnApplicationShutdown {
   async guard(email: string, ip: string | undefined, check: () => Promise<boolean>): Promise<boolean> {
     if (!this.config.rateLimits) return check();
     const address = ip ?? 'unknown';
-    const account = createHash('sha256')
-      .update(`${emailKeyOf(email)}\n${address}`)
-      .digest('base64url');
+    const account = accountKey(email, address);
     await this.assertNotLimited(account, address);
     if (await check()) {
       await this.assertNotLimited(account, address);
@@ -83,6 +70,11 @@ export class LoginLimits implements OnModuleInit, OnApplicationShutdown {
     }
     await Promise.all([this.byAccount.penalty(account), this.byAddress.penalty(address)]);
     return false;
+  }
+
+  /** Forgets the failures for this account from this address: its owner has proved to be who they are. */
+  async forgive(email: string, ip: string | undefined): Promise<void> {
+    if (this.config.rateLimits) await this.byAccount.delete(accountKey(email, ip ?? 'unknown'));
   }
 
   private async assertNotLimited(account: string, address: string): Promise<void> {
@@ -100,6 +92,32 @@ export class LoginLimits implements OnModuleInit, OnApplicationShutdown {
   }
 }
 
-function timeToWait(state: RateLimiterRes | null, limit: number): number {
+/** A limit whose counts survive a restart. @param seconds of its window */
+export function limiterInDatabase(
+  database: Database,
+  keyPrefix: string,
+  points: number,
+  seconds: number,
+): RateLimiterPostgres {
+  return new RateLimiterPostgres({
+    storeClient: database.pool,
+    storeType: 'pool',
+    tableName: 'login_limit',
+    tableCreated: true,
+    clearExpiredByTimeout: false,
+    keyPrefix,
+    points,
+    duration: seconds,
+  });
+}
+
+function accountKey(email: string, address: string): string {
+  return createHash('sha256')
+    .update(`${emailKeyOf(email)}\n${address}`)
+    .digest('base64url');
+}
+
+/** Milliseconds, 0 if the limit is not reached. */
+export function timeToWait(state: RateLimiterRes | null, limit: number): number {
   return state && state.consumedPoints >= limit ? Math.max(1, state.msBeforeNext) : 0;
 }

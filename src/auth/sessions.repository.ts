@@ -18,6 +18,12 @@ export interface SessionState extends TokenSource {
   revokedAt: Date | null;
 }
 
+/** Sessions that `revoke` ended, and whether devices went with them. */
+export interface RevokedSessions {
+  ids: string[];
+  hadDevices: boolean;
+}
+
 interface StateRow {
   id: string;
   user_id: string;
@@ -105,7 +111,7 @@ export class SessionsRepository {
     };
   }
 
-  /** Binds the device to its newest session. Sign-ins on one device wait here for one another. */
+  /** Binds the device to its newest session, its push included. Sign-ins on one device wait here for one another. */
   async upsertDevice(tx: PrismaTransaction, session: NewSession & { deviceId: string }): Promise<void> {
     const { userId, deviceId, deviceName, id: sessionId, createdAt: at } = session;
     await tx.$executeRaw`
@@ -123,27 +129,46 @@ export class SessionsRepository {
     });
   }
 
-  /** Ends those of an account's sessions that `which` selects, and returns the ids of the ones it ended. */
+  /** Notes the first device that is used in a session without one, or its new name. False unless the session lives. */
+  async noteDevice(
+    tx: PrismaTransaction,
+    { userId, sessionId }: Principal,
+    device: { deviceId: string; name: string | null },
+    now: Date,
+  ): Promise<boolean> {
+    const { deviceId, name } = device;
+    const count = await tx.$executeRaw`
+      UPDATE session
+      SET device_id = coalesce(device_id, ${deviceId}),
+        device_name = CASE WHEN coalesce(device_id, ${deviceId}) = ${deviceId}
+          THEN coalesce(${name}, device_name) ELSE device_name END
+      WHERE id = ${sessionId}::uuid AND user_id = ${userId}::uuid AND revoked_at IS NULL AND expires_at > ${now}`;
+    return count > 0;
+  }
+
+  /** Ends those of an account's sessions that `which` selects; their devices go with them. */
   async revoke(
     tx: PrismaTransaction,
     userId: string,
     which: Prisma.SessionWhereInput,
     at: Date,
-  ): Promise<string[]> {
+  ): Promise<RevokedSessions> {
     const rows = await tx.session.updateManyAndReturn({
       where: { ...which, userId, revokedAt: null },
       data: { revokedAt: at },
       select: { id: true },
     });
     const ids = rows.map(({ id }) => id);
-    if (ids.length > 0) {
-      await tx.device.updateMany({ where: { userId, sessionId: { in: ids } }, data: { sessionId: null } });
-    }
-    return ids;
+    if (ids.length === 0) return { ids, hadDevices: false };
+    const { count } = await tx.device.deleteMany({ where: { userId, sessionId: { in: ids } } });
+    return { ids, hadDevices: count > 0 };
   }
 
+  /** Removes sessions that expired before `limit`, with the devices they left. */
   async deleteEndedBefore(limit: Date): Promise<void> {
-    await this.prisma.session.deleteMany({ where: { expiresAt: { lt: limit } } });
+    await this.prisma.$executeRaw`
+      WITH ended AS (DELETE FROM session WHERE expires_at < ${limit} RETURNING id)
+      DELETE FROM device WHERE session_id IN (SELECT id FROM ended)`;
   }
 }
 

@@ -4,17 +4,26 @@ import { AppError } from '../common/errors.js';
 import { isId, newId } from '../common/ids.js';
 import { CONFIG, type Config } from '../infra/config/config.js';
 import { PrismaService, type PrismaTransaction } from '../infra/database/prisma.service.js';
+import { EventBus } from '../infra/events/event-bus.js';
 import { IDS_PER_SIGNAL, PgSignalListener, signalOnCommit } from '../infra/events/pg-signals.js';
 import type { Principal } from '../infra/http/request-context.js';
 import { Log } from '../infra/observability/log.js';
 import type { SessionBody } from './auth.dto.js';
+import { SignInsChanged } from './auth.events.js';
 import { SessionMemory } from './session-memory.js';
 import { SessionsRepository, type NewSession, type SessionState } from './sessions.repository.js';
 import { TokensService, type TokenPair, type TokenSource } from './tokens.service.js';
 
 /** Why sessions ended; sockets are told. */
 export type SessionEnd =
-  'logout' | 'revoked' | 'password-changed' | 'refresh-reused' | 'replaced' | 'expired' | 'account-deleted';
+  | 'logout'
+  | 'revoked'
+  | 'device-removed'
+  | 'password-changed'
+  | 'refresh-reused'
+  | 'replaced'
+  | 'expired'
+  | 'account-deleted';
 
 export interface EndedSession {
   sessionId: string;
@@ -28,10 +37,18 @@ export interface SignInPlace {
   ip: string | undefined;
 }
 
+/** Sessions that were ended in a transaction; to be given to `forget` after its commit. */
+export interface EndedSessions {
+  userId: string;
+  sessionIds: readonly string[];
+  /** Whether the account's devices are others than before. */
+  devicesChanged: boolean;
+}
+
 export interface OpenedSession {
   source: TokenSource;
-  /** Earlier sessions of the same device, to be forgotten after the commit. */
-  replaced: string[];
+  /** Earlier sessions of the same device. */
+  replaced: EndedSessions;
 }
 
 const REMEMBERED_SESSIONS = 20_000;
@@ -55,6 +72,7 @@ export class SessionsService implements OnModuleInit, OnApplicationShutdown {
     private readonly tokens: TokensService,
     private readonly prisma: PrismaService,
     private readonly signals: PgSignalListener,
+    private readonly events: EventBus,
     private readonly clock: Clock,
     private readonly log: Log,
     @Inject(CONFIG) private readonly config: Config,
@@ -122,12 +140,26 @@ export class SessionsService implements OnModuleInit, OnApplicationShutdown {
       expiresAt: this.expiryFrom(now),
     };
     const { deviceId } = session;
-    let replaced: string[] = [];
+    let replaced: EndedSessions = { userId, sessionIds: [], devicesChanged: false };
     if (deviceId !== null) {
       await this.sessions.upsertDevice(tx, { ...session, deviceId });
-      replaced = await this.revoke(tx, userId, { deviceId }, 'replaced');
+      replaced = { ...(await this.revoke(tx, userId, { deviceId }, 'replaced')), devicesChanged: true };
     }
     return { source: await this.sessions.insert(tx, session), replaced };
+  }
+
+  /**
+   * Notes in `tx` that a device is used in the caller's session, which lives until `tx` ends.
+   *
+   * @throws AppError SESSION_REVOKED
+   */
+  async noteDevice(
+    tx: PrismaTransaction,
+    caller: Principal,
+    device: { deviceId: string; name: string | null },
+  ): Promise<void> {
+    const isLive = await this.sessions.noteDevice(tx, caller, device, this.clock.now());
+    if (!isLive) throw new AppError('SESSION_REVOKED');
   }
 
   /**
@@ -164,19 +196,32 @@ export class SessionsService implements OnModuleInit, OnApplicationShutdown {
     if (ended.length === 0) throw new AppError('SESSION_NOT_FOUND');
   }
 
-  /** Ends all sessions but the caller's in `tx`. Returns their ids, to be forgotten after the commit. */
-  async endOthers(tx: PrismaTransaction, { userId, sessionId }: Principal): Promise<string[]> {
+  /** Ends the session of a removed device in `tx`; every device that shares it goes too. */
+  async endWithDevice(tx: PrismaTransaction, userId: string, sessionId: string): Promise<EndedSessions> {
+    return this.revoke(tx, userId, { id: sessionId }, 'device-removed');
+  }
+
+  /** Ends all sessions but the caller's in `tx`. */
+  async endOthers(tx: PrismaTransaction, { userId, sessionId }: Principal): Promise<EndedSessions> {
     return this.revoke(tx, userId, { id: { not: sessionId } }, 'password-changed');
   }
 
-  /** Ends all sessions in `tx`. Returns their ids, to be forgotten after the commit. */
-  async endAll(tx: PrismaTransaction, userId: string): Promise<string[]> {
-    return this.revoke(tx, userId, {}, 'account-deleted');
+  /** Ends all sessions in `tx`. */
+  async endAll(
+    tx: PrismaTransaction,
+    userId: string,
+    reason: 'account-deleted' | 'password-changed',
+  ): Promise<EndedSessions> {
+    return this.revoke(tx, userId, {}, reason);
   }
 
-  /** After the commit that ended them: this instance refuses these sessions before it hears the signal. */
-  forget(sessionIds: readonly string[]): void {
+  /**
+   * After the commit that ended them: this instance refuses these sessions before it hears the signal. Publishes
+   * SignInsChanged.
+   */
+  forget({ userId, sessionIds, devicesChanged }: EndedSessions): void {
     if (sessionIds.length > 0) this.memory.forget(sessionIds);
+    if (devicesChanged) this.events.publish(new SignInsChanged(userId));
   }
 
   async list({ userId, sessionId }: Principal): Promise<SessionBody[]> {
@@ -199,10 +244,10 @@ export class SessionsService implements OnModuleInit, OnApplicationShutdown {
     return principal;
   }
 
-  private async end(userId: string, which: { id: string }, reason: SessionEnd): Promise<string[]> {
+  private async end(userId: string, which: { id: string }, reason: SessionEnd): Promise<readonly string[]> {
     const ended = await this.prisma.inTransaction((tx) => this.revoke(tx, userId, which, reason));
     this.forget(ended);
-    return ended;
+    return ended.sessionIds;
   }
 
   private async revoke(
@@ -210,13 +255,13 @@ export class SessionsService implements OnModuleInit, OnApplicationShutdown {
     userId: string,
     which: Parameters<SessionsRepository['revoke']>[2],
     reason: SessionEnd,
-  ): Promise<string[]> {
-    const ended = await this.sessions.revoke(tx, userId, which, this.clock.now());
-    for (let start = 0; start < ended.length; start += IDS_PER_SIGNAL) {
-      const sessionIds = ended.slice(start, start + IDS_PER_SIGNAL);
+  ): Promise<EndedSessions> {
+    const { ids, hadDevices } = await this.sessions.revoke(tx, userId, which, this.clock.now());
+    for (let start = 0; start < ids.length; start += IDS_PER_SIGNAL) {
+      const sessionIds = ids.slice(start, start + IDS_PER_SIGNAL);
       await signalOnCommit(tx, 'sessions-revoked', { sessionIds, reason });
     }
-    return ended;
+    return { userId, sessionIds: ids, devicesChanged: hadDevices };
   }
 
   private expiryFrom(now: Date): Date {

@@ -43,3 +43,8 @@ export class UserUnblocked {
     readonly blockedId: string,
   ) {}
 }
+
+/** A person has been shown the requests made to them: none of them is new any more. */
+export class ContactRequestsViewed {
+  constructor(readonly userId: string) {}
+}

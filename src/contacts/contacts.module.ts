@@ -4,8 +4,11 @@ import { UsersModule } from '../users/users.module.js';
 import { BlockHooks } from './block-hooks.js';
 import { BlocksService } from './blocks.service.js';
 import { ContactsController } from './contacts.controller.js';
+import { ContactsExport } from './contacts-export.js';
 import { ContactsRepository } from './contacts.repository.js';
 import { ContactsService } from './contacts.service.js';
+import { IncomingRequestsRepository } from './incoming-requests.repository.js';
+import { IncomingRequestsService } from './incoming-requests.service.js';
 import { PeopleController } from './people.controller.js';
 import { PeopleRepository } from './people.repository.js';
 import { PeopleService } from './people.service.js';
@@ -15,13 +18,16 @@ import { PeopleService } from './people.service.js';
   controllers: [ContactsController, PeopleController],
   providers: [
     ContactsService,
+    ContactsExport,
     BlocksService,
     PeopleService,
     BlockHooks,
     ContactsRepository,
+    IncomingRequestsService,
+    IncomingRequestsRepository,
     PeopleRepository,
   ],
-  exports: [ContactsService, BlockHooks],
+  exports: [ContactsService, IncomingRequestsService, BlockHooks],
 })
 export class ContactsModule implements OnModuleInit {
   constructor(

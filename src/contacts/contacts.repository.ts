@@ -52,8 +52,48 @@ export class ContactsRepository {
       await tx.$executeRaw`SELECT pg_advisory_xact_lock_shared(hashtextextended(${name}, 0))`;
     } else {
       await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended(${name}, 0))`;
+      // Who brings people into a group locks rows like this one, and chats after them.
+      await tx.$executeRaw`
+        SELECT 1 FROM contact WHERE user_lo = ${userLo}::uuid AND user_hi = ${userHi}::uuid FOR UPDATE`;
     }
     return people.length === 2;
+  }
+
+  /** Keeps accounts from being deleted until `tx` ends. @returns those that exist */
+  async lockPeople(tx: PrismaTransaction, userIds: readonly string[]): Promise<string[]> {
+    const people = await tx.$queryRaw<{ id: string }[]>`
+      SELECT id FROM app_user WHERE id = ANY (${userIds}::uuid[]) ORDER BY id FOR KEY SHARE`;
+    return people.map((person) => person.id);
+  }
+
+  /**
+   * Keeps a person's accepted contacts among `otherIds` as they are until `tx` ends: neither can such a contact end,
+   * nor a block begin, since a block touches the row of its contact. Rows instead of one advisory lock a pair, of which
+   * a group of 1,024 would use up the server's.
+   *
+   * @returns those of `otherIds` who are accepted contacts
+   */
+  async lockContacts(tx: PrismaTransaction, userId: string, otherIds: readonly string[]): Promise<string[]> {
+    const contacts = await tx.$queryRaw<{ other_id: string }[]>`
+      SELECT o.id AS other_id
+      FROM unnest(${otherIds}::uuid[]) AS o (id)
+      JOIN contact c ON c.user_lo = least(o.id, ${userId}::uuid) AND c.user_hi = greatest(o.id, ${userId}::uuid)
+      WHERE c.status = 'ACCEPTED'
+      ORDER BY c.user_lo, c.user_hi FOR SHARE OF c`;
+    return contacts.map((contact) => contact.other_id);
+  }
+
+  /** Those of `otherIds` between whom and the person there is a block, whoever made it. */
+  async listBlockedAmong(
+    tx: PrismaTransaction,
+    userId: string,
+    otherIds: readonly string[],
+  ): Promise<string[]> {
+    const blocked = await tx.$queryRaw<{ id: string }[]>`
+      SELECT o.id FROM unnest(${otherIds}::uuid[]) AS o (id)
+      WHERE EXISTS (SELECT FROM block b WHERE b.blocker_id = o.id AND b.blocked_id = ${userId}::uuid)
+         OR EXISTS (SELECT FROM block b WHERE b.blocker_id = ${userId}::uuid AND b.blocked_id = o.id)`;
+    return blocked.map((person) => person.id);
   }
 
   async findByPair(tx: PrismaTransaction, pair: Pair): Promise<ContactRow | null> {
@@ -71,6 +111,19 @@ export class ContactsRepository {
       [id],
     );
     return rows[0] ?? null;
+  }
+
+  /** In no order; ids of nothing are left out. */
+  async listByIds(ids: readonly string[]): Promise<ContactRow[]> {
+    return this.database.query<ContactRow>(
+      {
+        name: 'contacts.list-by-ids',
+        text: `
+          SELECT id, requester_id AS "requesterId", addressee_id AS "addresseeId", status, created_at AS "createdAt"
+          FROM contact WHERE id = ANY ($1::uuid[])`,
+      },
+      [ids],
+    );
   }
 
   async insert(tx: PrismaTransaction, pair: Pair, contact: ContactRow): Promise<void> {
@@ -168,5 +221,7 @@ export class ContactsRepository {
   async removeAllOf(tx: PrismaTransaction, userId: string): Promise<void> {
     await tx.contact.deleteMany({ where: { OR: [{ requesterId: userId }, { addresseeId: userId }] } });
     await tx.block.deleteMany({ where: { OR: [{ blockerId: userId }, { blockedId: userId }] } });
+    // What the trigger has just written for the account itself, and all it was to be told before.
+    await tx.removedContact.deleteMany({ where: { userId } });
   }
 }

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Clock } from '../common/clock.js';
-import { AppError } from '../common/errors.js';
+import { AppError, type ErrorCode } from '../common/errors.js';
 import { isId, newId } from '../common/ids.js';
 import { pairOf, type Pair } from '../common/pairs.js';
 import { PrismaService, type PrismaTransaction } from '../infra/database/prisma.service.js';
@@ -13,6 +13,9 @@ import type { ContactBody, ContactStatus } from './contacts.dto.js';
 import { ContactAccepted, ContactRejected, ContactRemoved, ContactRequested } from './contacts.events.js';
 import { ContactsRepository, type After, type ContactRow } from './contacts.repository.js';
 import { cutPage } from './cut-page.js';
+
+/** Who is refused is named, up to so many. */
+const MAX_NAMED = 30;
 
 /** One page of a list and the cursor of the next. */
 export interface PageOf<T> {
@@ -122,6 +125,16 @@ export class ContactsService {
     return view ?? null;
   }
 
+  /** Contacts and requests by id, as one of their two people sees them; those that are gone are left out. */
+  async viewMany(viewerId: string, contactIds: readonly string[]): Promise<ContactBody[]> {
+    if (contactIds.length === 0) return [];
+    const contacts = await this.repository.listByIds(contactIds);
+    return this.view(
+      viewerId,
+      contacts.filter(({ requesterId, addresseeId }) => [requesterId, addresseeId].includes(viewerId)),
+    );
+  }
+
   /**
    * Lets a private chat be made: the contact stays accepted and without a block until `tx` ends. Takes the pair's
    * lock, so it comes before every lock on a chat.
@@ -136,6 +149,45 @@ export class ContactsService {
     if (await this.repository.isBlocked(tx, pair)) throw new AppError('BLOCKED');
     const contact = await this.repository.findByPair(tx, pair);
     if (contact?.status !== 'ACCEPTED') throw new AppError('NOT_A_CONTACT');
+  }
+
+  /**
+   * Lets a person bring others into a group: all of them are accepted contacts without a block, and stay so until `tx`
+   * ends. A fixed number of statements however many they are. Comes before every lock on a chat.
+   *
+   * @throws AppError USER_NOT_FOUND, BLOCKED, NOT_A_CONTACT, whose `details` name the people under `field`
+   */
+  async assertMayAdd(
+    tx: PrismaTransaction,
+    meId: string,
+    otherIds: readonly string[],
+    field: string,
+  ): Promise<void> {
+    const ids = otherIds.filter(isId);
+    const people = new Set(await this.repository.lockPeople(tx, [meId, ...ids]));
+    const contacts = new Set(await this.repository.lockContacts(tx, meId, ids));
+    const blocked = new Set(await this.repository.listBlockedAmong(tx, meId, ids));
+    const refuse = (code: ErrorCode, refused: readonly string[], reason: string, message?: string): void => {
+      if (refused.length === 0) return;
+      const details = refused.slice(0, MAX_NAMED).map((id) => ({ field, message: `${id} ${reason}` }));
+      throw new AppError(code, { details, ...(message !== undefined && { message }) });
+    };
+    refuse(
+      'USER_NOT_FOUND',
+      otherIds.filter((id) => !people.has(id)),
+      'is not the id of a user',
+    );
+    refuse(
+      'BLOCKED',
+      otherIds.filter((id) => blocked.has(id)),
+      'is blocked by you, or has blocked you',
+    );
+    refuse(
+      'NOT_A_CONTACT',
+      otherIds.filter((id) => !contacts.has(id)),
+      'is not a contact of yours',
+      'Only your contacts can be added to a group.',
+    );
   }
 
   private async insertRequest(

@@ -128,6 +128,11 @@ export class UsersService {
     });
   }
 
+  /** Makes every later look-up of these people show at least the given versions of their profiles. */
+  async expectVersions(versions: ReadonlyMap<string, number>): Promise<void> {
+    await this.cache.forgetOlder('profiles', versions);
+  }
+
   /** The account as its owner sees it. */
   toBody(profile: Profile): UserBody {
     const { id, name, email, phone, pictureId, bio, gender, dateOfBirth, createdAt, updatedAt, settings } =

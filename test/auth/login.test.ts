@@ -45,8 +45,8 @@ describe('POST /api/auth/login', () => {
     ['an address that is a list', { email: ['ann@example.com'], password: 'x' }, 'email'],
     ['an empty device id', { email: 'a@b.c', password: 'x', deviceId: '' }, 'deviceId'],
     [
-      'a device id of 129 characters',
-      { email: 'a@b.c', password: 'x', deviceId: 'd'.repeat(129) },
+      'a device id of 201 characters',
+      { email: 'a@b.c', password: 'x', deviceId: 'd'.repeat(201) },
       'deviceId',
     ],
     [
