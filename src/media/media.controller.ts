@@ -1,21 +1,59 @@
 import { pipeline } from 'node:stream/promises';
-import { Controller, Get, Param, Query, Req, Res } from '@nestjs/common';
+import { Controller, Get, Param, Post, Query, Req, Res } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { Request, Response } from 'express';
-import { BearerOptional } from '../infra/http/decorators.js';
-import { ApiFailures } from '../infra/http/openapi.js';
-import { MediaQuery } from './media.dto.js';
+import { validationError } from '../common/errors.js';
+import { BearerOptional, CurrentUser } from '../infra/http/decorators.js';
+import { success, type Success } from '../infra/http/envelope.js';
+import type { ReceivedUpload } from '../infra/http/form-reader.js';
+import { Multipart, Upload } from '../infra/http/multipart.js';
+import { ApiFailures, ApiSuccess } from '../infra/http/openapi.js';
+import { RateLimit } from '../infra/http/rate-limit.guard.js';
+import type { Principal } from '../infra/http/request-context.js';
+import { UPLOAD_LIMITS } from './file-kinds.js';
+import { contentDisposition } from './file-names.js';
+import { MediaBody, MediaQuery } from './media.dto.js';
 import { MediaService, type OpenedMedia } from './media.service.js';
 
-/** A signed address stays the same for a day, and its bytes never change. */
-const CACHE_CONTROL = 'private, max-age=86400, immutable';
-const BYTES = { 'image/*': { schema: { type: 'string', format: 'binary' } } };
+/** A signed address stays the same for a day, and its bytes never change; ranges are of the bytes as they are. */
+const CACHE_CONTROL = 'private, max-age=86400, immutable, no-transform';
+const BINARY = { schema: { type: 'string', format: 'binary' } };
+const BYTES = {
+  'image/*': BINARY,
+  'video/*': BINARY,
+  'audio/*': BINARY,
+  'text/*': BINARY,
+  'application/*': BINARY,
+};
+/** What a browser may show in place; it must not be given anything that it would run. */
+const SHOWN_IN_PLACE = /^(?:image\/(?!svg)|video\/|audio\/)/;
+/** For whoever opens an attachment all the same. */
+const NOTHING_RUNS = "default-src 'none'; sandbox";
 
 @ApiTags('Media')
 @ApiBearerAuth()
 @Controller('api/media')
 export class MediaController {
   constructor(private readonly media: MediaService) {}
+
+  @Post()
+  @RateLimit('uploads')
+  @Multipart({ file: 'file', limits: UPLOAD_LIMITS, formOnly: true })
+  @ApiOperation({
+    summary: 'Uploads a file',
+    description:
+      'Its kind is that of its bytes: JPEG, PNG, WebP, GIF and AVIF are pictures (a WebP of 512 by 512 pixels with transparency is a sticker) and lose their metadata. What no message, profile or group uses within 24 hours is removed.',
+  })
+  @ApiSuccess({ status: 201, description: 'The stored file.', type: MediaBody })
+  @ApiFailures('UNPROCESSABLE', 'MEDIA_INFECTED')
+  async upload(
+    @CurrentUser() me: Principal,
+    @Upload() file: ReceivedUpload | undefined,
+  ): Promise<Success<MediaBody>> {
+    if (!file) throw validationError([{ field: 'file', message: 'must be a file' }]);
+    const media = await this.media.upload(me.userId, file.path, file.name);
+    return success('File stored.', media.view(me.userId));
+  }
 
   @Get(':id')
   @BearerOptional()
@@ -68,6 +106,12 @@ async function send(media: OpenedMedia, request: Request, response: Response): P
   const bytes = request.method === 'HEAD' ? null : await media.read(range);
   describeFile(media, response);
   response.setHeader('Content-Type', media.mimeType);
+  const isShown = SHOWN_IN_PLACE.test(media.mimeType);
+  response.setHeader(
+    'Content-Disposition',
+    contentDisposition(isShown ? 'inline' : 'attachment', media.fileName),
+  );
+  if (!isShown) response.setHeader('Content-Security-Policy', NOTHING_RUNS);
   if (range) {
     response.status(206).setHeader('Content-Range', `bytes ${range.start}-${range.end}/${media.size}`);
   }

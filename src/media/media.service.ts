@@ -1,25 +1,23 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { rm, writeFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
-import { Inject, Injectable } from '@nestjs/common';
-import { Clock } from '../common/clock.js';
+import { Injectable } from '@nestjs/common';
 import { AppError } from '../common/errors.js';
-import { isId, newId } from '../common/ids.js';
-import { CONFIG, type Config } from '../infra/config/config.js';
+import { isId } from '../common/ids.js';
+import type { Media } from '../infra/database/generated/client.js';
 import type { PrismaTransaction } from '../infra/database/prisma.service.js';
 import type { Principal } from '../infra/http/request-context.js';
-import { Log } from '../infra/observability/log.js';
 import { SignedUrls } from '../infra/storage/signed-urls.js';
-import { STORAGE, type ByteRange, type Storage } from '../infra/storage/storage.js';
-import { newTempPath } from '../infra/storage/temp-files.js';
+import type { ByteRange } from '../infra/storage/storage.js';
 import type { AfterCommit } from '../users/account-removal.js';
 import type { PictureStore, ReceivedPicture } from '../users/profile-pictures.js';
+import { MediaFiles, THUMBNAIL_TYPE } from './media-files.js';
+import { MediaIntake } from './media-intake.js';
+import { MediaRelease } from './media-release.js';
 import type { MediaBody, MediaQuery } from './media.dto.js';
-import { MediaRepository, type NewMedia, type ServedMedia, type StoredFiles } from './media.repository.js';
-import { convertPicture } from './picture-conversion.js';
+import { MediaRepository, type ServedMedia } from './media.repository.js';
 
 /** Bytes that are ready to be sent. */
 export interface OpenedMedia {
+  fileName: string | null;
   mimeType: string;
   size: number;
   /** Changes whenever the bytes do. */
@@ -27,15 +25,23 @@ export interface OpenedMedia {
   read(range?: ByteRange): Promise<Readable>;
 }
 
+/** A medium whose row was read before it is shown: `view` signs it for any reader without another query. */
+export interface FoundMedia {
+  id: string;
+  kind: Media['kind'];
+  /** @param readerId a user's id, or `chatReader(chatId)` */
+  view(readerId: string): MediaBody;
+}
+
+/** Media for everybody else: taking them in, showing them, letting them go. */
 @Injectable()
 export class MediaService implements PictureStore {
   constructor(
-    @Inject(CONFIG) private readonly config: Config,
-    @Inject(STORAGE) private readonly storage: Storage,
     private readonly media: MediaRepository,
+    private readonly files: MediaFiles,
+    private readonly intake: MediaIntake,
+    private readonly release: MediaRelease,
     private readonly urls: SignedUrls,
-    private readonly clock: Clock,
-    private readonly log: Log,
   ) {}
 
   /**
@@ -47,64 +53,57 @@ export class MediaService implements PictureStore {
   async viewFor(readerId: string, ids: readonly string[]): Promise<Map<string, MediaBody>> {
     if (ids.length === 0) return new Map();
     const rows = await this.media.listByIds([...new Set(ids)]);
-    return new Map(
-      rows.map((row) => {
-        const { id, kind, mimeType, size, sha256, fileName, width, height, durationMs } = row;
-        const url = this.urls.sign(id, readerId);
-        const thumbnailUrl = row.thumbnailKey === null ? null : `${url}&size=thumbnail`;
-        return [
-          id,
-          { id, kind, mimeType, size, sha256, fileName, width, height, durationMs, url, thumbnailUrl },
-        ];
-      }),
-    );
+    return new Map(rows.map((row) => [row.id, this.view(row, readerId)]));
+  }
+
+  /** A medium that the person may attach: their own upload, or one of a message that they see. Null for any other. */
+  async findAttachable(userId: string, mediaId: string): Promise<FoundMedia | null> {
+    const row = isId(mediaId) ? await this.media.findAttachable(userId, mediaId) : null;
+    return row && this.found(row);
+  }
+
+  /**
+   * Makes a medium of an uploaded file: its kind is that of its bytes, pictures lose their metadata.
+   *
+   * @param localPath a file of this process, which it may move away
+   * @param fileName as the client gave it
+   * @throws AppError PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, UNPROCESSABLE, MEDIA_INFECTED, NOT_READY
+   */
+  async upload(ownerId: string, localPath: string, fileName: string | null): Promise<FoundMedia> {
+    const id = await this.intake.receiveUpload(ownerId, localPath, fileName);
+    const [row] = await this.media.listByIds([id]);
+    if (!row) throw new AppError('MEDIA_NOT_FOUND');
+    return this.found(row);
   }
 
   async receive(localPath: string): Promise<ReceivedPicture> {
-    const { mimeType, extension, picture, width, height, thumbnail } = await convertPicture(localPath);
-    const row: NewMedia & { thumbnailKey: string } = {
-      id: newId(),
-      kind: 'IMAGE',
-      mimeType,
-      size: picture.length,
-      sha256: createHash('sha256').update(picture).digest('hex'),
-      fileName: null,
-      width,
-      height,
-      durationMs: null,
-      storageKey: newKey(extension),
-      thumbnailKey: newKey(extension),
-    };
-    try {
-      await this.put(row.storageKey, picture, mimeType);
-      await this.put(row.thumbnailKey, thumbnail, mimeType);
-    } catch (error) {
-      await this.removeFiles([row]);
-      throw error;
-    }
-    return {
-      id: row.id,
-      attach: (tx, ownerId) => this.media.insert(tx, row, ownerId, this.clock.now()),
-      discard: () => this.removeFiles([row]),
-    };
+    return this.intake.receivePicture(localPath);
   }
 
+  /** The reference to it must be gone in `tx` already: what anything else shows stays. */
   async detach(tx: PrismaTransaction, pictureId: string): Promise<() => Promise<void>> {
-    const files = await this.media.delete(tx, pictureId);
-    return () => this.removeFiles(files);
+    return this.release.releaseIn(tx, [pictureId]);
   }
 
-  /** Removes every medium of an account in `tx`; the returned function removes the files, after the commit. */
-  async removeAllOf(tx: PrismaTransaction, ownerId: string): Promise<AfterCommit> {
-    const files = await this.media.deleteAllOf(tx, ownerId);
-    return () => this.removeFiles(files);
+  /**
+   * Removes those of the media that nothing uses any more, rows and files: call it after the commit that dropped
+   * references. It does not throw: what cannot be removed now, the sweep removes later.
+   */
+  async releaseUnused(mediaIds: readonly string[]): Promise<void> {
+    await this.release.releaseUnused(mediaIds);
+  }
+
+  /** In `tx`, lets go of what an account has uploaded and no message shows; the returned function removes it. */
+  async releaseAllOf(tx: PrismaTransaction, ownerId: string): Promise<AfterCommit> {
+    return this.release.releaseAllOf(tx, ownerId);
   }
 
   /**
    * Opens a medium for whoever holds a valid signature for it, or may see it.
    *
    * @param caller null when there is no bearer
-   * @throws AppError UNAUTHENTICATED without either, MEDIA_NOT_FOUND for what is not there or may not be seen
+   * @throws AppError UNAUTHENTICATED without either, MEDIA_NOT_FOUND for what is not there or may not be seen,
+   *   NOT_READY when the storage does not answer
    */
   async open(id: string, query: MediaQuery, caller: Principal | null): Promise<OpenedMedia> {
     const isSigned = this.isSigned(id, query);
@@ -113,17 +112,31 @@ export class MediaService implements PictureStore {
         message: 'This address has expired or was changed: ask for a new one, or sign in.',
       });
     }
-    const media = isId(id) ? await this.media.findServed(id) : null;
-    if (!media || !(isSigned || (caller && mayBeSeenBy(caller.userId, media))))
-      throw new AppError('MEDIA_NOT_FOUND');
-    return query.size === 'thumbnail' && media.thumbnailKey !== null
-      ? this.openThumbnail(media, media.thumbnailKey)
+    const media = isId(id)
+      ? await this.media.findServed(id, isSigned ? null : (caller?.userId ?? null))
+      : null;
+    if (!media || !(isSigned || media.mayBeSeen)) throw new AppError('MEDIA_NOT_FOUND');
+    const { fileName, mimeType, size, sha256, storage, storageKey: key, thumbnailKey } = media;
+    return query.size === 'thumbnail' && thumbnailKey !== null
+      ? this.openThumbnail(media, thumbnailKey)
       : {
-          mimeType: media.mimeType,
-          size: media.size,
-          etag: `"${media.sha256}"`,
-          read: (range) => this.read(media.storageKey, range),
+          fileName,
+          mimeType,
+          size,
+          etag: `"${sha256}"`,
+          read: (range) => this.files.read({ key, storage, mimeType }, range),
         };
+  }
+
+  private found(row: Media): FoundMedia {
+    return { id: row.id, kind: row.kind, view: (readerId) => this.view(row, readerId) };
+  }
+
+  private view(row: Media, readerId: string): MediaBody {
+    const { id, kind, mimeType, size, sha256, fileName, width, height, durationMs } = row;
+    const url = this.urls.sign(id, readerId);
+    const thumbnailUrl = row.thumbnailKey === null ? null : `${url}&size=thumbnail`;
+    return { id, kind, mimeType, size, sha256, fileName, width, height, durationMs, url, thumbnailUrl };
   }
 
   private isSigned(id: string, { reader, expires, signature }: MediaQuery): boolean {
@@ -134,53 +147,16 @@ export class MediaService implements PictureStore {
   /** A thumbnail's size is in no row, and it is small: it is read whole. */
   private async openThumbnail(media: ServedMedia, key: string): Promise<OpenedMedia> {
     const chunks: Buffer[] = [];
-    for await (const chunk of await this.read(key)) chunks.push(chunk as Buffer);
+    const file = { key, storage: media.storage, mimeType: THUMBNAIL_TYPE };
+    for await (const chunk of await this.files.read(file)) chunks.push(chunk as Buffer);
     const bytes = Buffer.concat(chunks);
     return {
-      mimeType: media.mimeType,
+      fileName: null,
+      mimeType: THUMBNAIL_TYPE,
       size: bytes.length,
       etag: `"${media.sha256}-thumbnail"`,
       read: (range) =>
         Promise.resolve(Readable.from([range ? bytes.subarray(range.start, range.end + 1) : bytes])),
     };
   }
-
-  /** A file that went between its row and now was replaced or removed by its owner. */
-  private async read(key: string, range?: ByteRange): Promise<Readable> {
-    try {
-      return await this.storage.read(key, range);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT')
-        throw new AppError('MEDIA_NOT_FOUND', { cause: error });
-      throw error;
-    }
-  }
-
-  private async put(key: string, bytes: Buffer, mimeType: string): Promise<void> {
-    const file = await newTempPath(this.config);
-    try {
-      await writeFile(file, bytes, { mode: 0o600 });
-      await this.storage.put(key, file, mimeType);
-    } finally {
-      await rm(file, { force: true });
-    }
-  }
-
-  /** What asked for it is done already, so a file that stays is logged and harms nobody. */
-  private async removeFiles(files: readonly StoredFiles[]): Promise<void> {
-    for (const key of files.flatMap(({ storageKey, thumbnailKey }) => [storageKey, thumbnailKey])) {
-      if (key === null) continue;
-      await this.storage.remove(key).catch((error: unknown) => {
-        this.log.error({ err: error, key }, 'a file could not be removed');
-      });
-    }
-  }
-}
-
-function mayBeSeenBy(userId: string, media: ServedMedia): boolean {
-  return media.isProfilePicture || media.ownerId === userId;
-}
-
-function newKey(extension: string): string {
-  return `${randomBytes(20).toString('hex')}.${extension}`;
 }

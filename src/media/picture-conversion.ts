@@ -1,70 +1,139 @@
-import { fileTypeFromFile } from 'file-type';
-import sharp from 'sharp';
+import sharp, { type Sharp } from 'sharp';
 import { AppError } from '../common/errors.js';
+import { ConversionSlots } from './conversion-slots.js';
+import { ACCEPTED_PICTURES, PICTURE_FORMATS } from './file-kinds.js';
 
-/** What may be sent as a picture, by its bytes, and how libvips calls it. */
-const ACCEPTED: Readonly<Record<string, string>> = {
-  'image/jpeg': 'jpeg',
-  'image/png': 'png',
-  'image/webp': 'webp',
-  'image/gif': 'gif',
-  'image/avif': 'heif',
-};
-export const ACCEPTED_PICTURES = 'JPEG, PNG, WebP, GIF or AVIF';
-
-/** A small file can hold a picture of billions of pixels: above this it is not decoded. */
+/** A small file can hold a picture of billions of pixels: above this, all frames counted, it is not decoded. */
 const MAX_PIXELS = 50_000_000;
-const MAX_SIDE = 1024;
+const MAX_PROFILE_SIDE = 1024;
 const THUMBNAIL_SIDE = 256;
 const MAX_SECONDS = 20;
+const STICKER_SIDE = 512;
 
-export interface ConvertedPicture {
-  mimeType: string;
-  extension: string;
-  picture: Buffer;
+const slots = new ConversionSlots();
+
+export interface WrittenPicture {
   width: number;
   height: number;
-  thumbnail: Buffer;
+}
+
+export interface CleanPicture extends WrittenPicture {
+  isSticker: boolean;
 }
 
 /**
- * Makes a profile picture of the image in the file: upright, at most 1,024 pixels a side, with a square thumbnail of
- * 256, and without the metadata, which may say where it was taken. Of an animation the first frame stays.
+ * Writes the picture of a file to `target` without its metadata, which may say where it was taken: upright, in sRGB,
+ * in its own format, an animation with all its frames; and a square thumbnail of 256 pixels (WebP) to `thumbnail`.
+ * A WebP of 512 by 512 pixels that can be seen through is a sticker.
  *
- * @throws AppError UNSUPPORTED_MEDIA_TYPE when the bytes are no picture of an accepted type, UNPROCESSABLE when it is
- *   damaged or has too many pixels
+ * @param mimeType one of `PICTURE_FORMATS`, as found in the bytes
+ * @throws AppError UNPROCESSABLE when it is damaged or has too many pixels
  */
-export async function convertPicture(localPath: string): Promise<ConvertedPicture> {
-  const found = await fileTypeFromFile(localPath);
-  const format = ACCEPTED[found?.mime ?? ''];
-  if (format === undefined) {
+export async function cleanPicture(
+  localPath: string,
+  mimeType: string,
+  target: string,
+  thumbnail: string,
+): Promise<CleanPicture> {
+  return converting(async () => {
+    const { decoder, isAnimated, ...found } = await look(localPath, mimeType);
+    const source = sharp(localPath, { ...LIMITS, animated: isAnimated }).timeout({ seconds: MAX_SECONDS });
+    const written = encode(isAnimated ? source : source.autoOrient(), decoder);
+    const { width, height, pageHeight } = await written.toFile(target);
+    await writeThumbnail(localPath, thumbnail);
+    const isSticker =
+      decoder === 'webp' && found.hasAlpha && found.width === STICKER_SIDE && found.height === STICKER_SIDE;
+    return { width, height: pageHeight ?? height, isSticker };
+  });
+}
+
+/**
+ * Writes a profile picture of the file to `target`: upright, WebP, at most 1,024 pixels a side, without metadata; of an
+ * animation the first frame. A square thumbnail of 256 pixels goes to `thumbnail`.
+ *
+ * @param mimeType as found in the bytes
+ * @throws AppError UNSUPPORTED_MEDIA_TYPE when that is no accepted picture, UNPROCESSABLE when it is damaged or has too
+ *   many pixels
+ */
+export async function shrinkPicture(
+  localPath: string,
+  mimeType: string,
+  target: string,
+  thumbnail: string,
+): Promise<WrittenPicture> {
+  if (PICTURE_FORMATS[mimeType] === undefined) {
     throw new AppError('UNSUPPORTED_MEDIA_TYPE', { message: `A picture must be ${ACCEPTED_PICTURES}.` });
   }
+  return converting(async () => {
+    await look(localPath, mimeType);
+    const { width, height } = await sharp(localPath, LIMITS)
+      .timeout({ seconds: MAX_SECONDS })
+      .autoOrient()
+      .resize(MAX_PROFILE_SIDE, MAX_PROFILE_SIDE, { fit: 'inside', withoutEnlargement: true })
+      .webp({ quality: 82 })
+      .toFile(target);
+    await writeThumbnail(target, thumbnail);
+    return { width, height };
+  });
+}
+
+const LIMITS = { limitInputPixels: MAX_PIXELS, failOn: 'error' } as const;
+
+interface Look {
+  decoder: string;
+  width: number;
+  /** Of one frame. */
+  height: number;
+  hasAlpha: boolean;
+  isAnimated: boolean;
+}
+
+/** Asks the header alone: nothing has been decoded when too many pixels are refused. */
+async function look(localPath: string, mimeType: string): Promise<Look> {
+  const decoder = PICTURE_FORMATS[mimeType];
+  const { format, width, height, pages = 1, hasAlpha } = await sharp(localPath, LIMITS).metadata();
+  if (decoder === undefined || format !== decoder) throw unreadable();
+  const isAnimated = pages > 1 && (decoder === 'gif' || decoder === 'webp');
+  if (width * height * (isAnimated ? pages : 1) > MAX_PIXELS) throw tooManyPixels();
+  return { decoder, width, height, hasAlpha, isAnimated };
+}
+
+function encode(picture: Sharp, decoder: string): Sharp {
+  switch (decoder) {
+    case 'jpeg':
+      return picture.jpeg({ quality: 90 });
+    case 'png':
+      return picture.png();
+    case 'webp':
+      return picture.webp({ quality: 90 });
+    case 'gif':
+      return picture.gif();
+    default:
+      return picture.avif({ quality: 60, effort: 2 });
+  }
+}
+
+async function writeThumbnail(source: string, target: string): Promise<void> {
+  await sharp(source, LIMITS)
+    .timeout({ seconds: MAX_SECONDS })
+    .autoOrient()
+    .resize(THUMBNAIL_SIDE, THUMBNAIL_SIDE, { fit: 'cover' })
+    .webp()
+    .toFile(target);
+}
+
+async function converting<T>(work: () => Promise<T>): Promise<T> {
   try {
-    const source = sharp(localPath, { limitInputPixels: MAX_PIXELS, failOn: 'error' });
-    const { format: decoder, width, height } = await source.metadata();
-    if (decoder !== format) throw new AppError('UNPROCESSABLE', { message: 'The picture cannot be read.' });
-    if (width * height > MAX_PIXELS) throw tooManyPixels();
-    const upright = source.autoOrient().timeout({ seconds: MAX_SECONDS });
-    const whole = upright.clone().resize(MAX_SIDE, MAX_SIDE, { fit: 'inside', withoutEnlargement: true });
-    const { data, info } = await whole.webp({ quality: 82 }).toBuffer({ resolveWithObject: true });
-    const thumbnail = await sharp(data)
-      .resize(THUMBNAIL_SIDE, THUMBNAIL_SIDE, { fit: 'cover' })
-      .webp()
-      .toBuffer();
-    return {
-      mimeType: 'image/webp',
-      extension: 'webp',
-      picture: data,
-      width: info.width,
-      height: info.height,
-      thumbnail,
-    };
+    return await slots.run(work);
   } catch (error) {
     if (error instanceof AppError) throw error;
     if (error instanceof Error && /exceeds pixel limit/i.test(error.message)) throw tooManyPixels(error);
-    throw new AppError('UNPROCESSABLE', { message: 'The picture cannot be read.', cause: error });
+    throw unreadable(error);
   }
+}
+
+function unreadable(cause?: unknown): AppError {
+  return new AppError('UNPROCESSABLE', { message: 'The picture cannot be read.', cause });
 }
 
 function tooManyPixels(cause?: unknown): AppError {

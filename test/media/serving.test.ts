@@ -37,7 +37,7 @@ describe('GET /api/media/:id', () => {
       'content-type': 'image/webp',
       'content-length': String(whole.length),
       'x-content-type-options': 'nosniff',
-      'cache-control': 'private, max-age=86400, immutable',
+      'cache-control': 'private, max-age=86400, immutable, no-transform',
       'accept-ranges': 'bytes',
       'cross-origin-resource-policy': 'cross-origin',
       etag: `"${createHash('sha256').update(whole).digest('hex')}"`,
