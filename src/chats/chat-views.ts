@@ -1,13 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import { groupBy } from '../common/group-by.js';
-import { SignedUrls } from '../infra/storage/signed-urls.js';
+import { SignedUrls, chatReader } from '../infra/storage/signed-urls.js';
 import { PublicUsers } from '../users/public-users.service.js';
 import type { PublicUserBody } from '../users/users.dto.js';
 import { ChatMessages, type ChatHead } from './chat-messages.js';
-import type { ChatBody, MemberBody } from './chats.dto.js';
+import type { ChatBody, EventChatBody, MemberBody } from './chats.dto.js';
 import {
   ChatsRepository,
   type ChatForMemberRow,
+  type ChatRow,
   type MemberRow,
   type OthersRow,
 } from './chats.repository.js';
@@ -75,7 +76,22 @@ export class ChatViews {
     });
   }
 
-  private imageOf(row: ChatForMemberRow, readerId: string): string | null {
+  /** What all members see, for one packet to all of them: the picture's address is good for each. */
+  toEventBody(row: ChatRow): EventChatBody {
+    return {
+      id: row.id,
+      type: row.type,
+      name: row.name ?? '',
+      image: this.imageOf(row, chatReader(row.id)),
+      createdById: row.created_by_id,
+      createdAt: row.created_at.toISOString(),
+      updatedAt: row.updated_at.toISOString(),
+      lastSeq: row.last_seq,
+      memberCount: row.member_count,
+    };
+  }
+
+  private imageOf(row: { image_id: string | null }, readerId: string): string | null {
     return row.image_id === null ? null : this.urls.sign(row.image_id, readerId);
   }
 }
@@ -94,7 +110,11 @@ function toHead(row: ChatForMemberRow, others: OthersRow | undefined): ChatHead 
   };
 }
 
-function toMembers(rows: readonly MemberRow[], users: ReadonlyMap<string, PublicUserBody>): MemberBody[] {
+/** Members in the order of `rows`; who has no account any more is left out. */
+export function toMembers(
+  rows: readonly MemberRow[],
+  users: ReadonlyMap<string, PublicUserBody>,
+): MemberBody[] {
   return rows.flatMap((row) => {
     const user = users.get(row.user_id);
     return user ? [{ user, role: row.role, joinedAt: row.joined_at.toISOString() }] : [];

@@ -1,8 +1,8 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
-import { IsBoolean, IsIn, IsOptional } from 'class-validator';
+import { IsBoolean, IsIn, IsOptional, IsString, MaxLength, ValidateIf } from 'class-validator';
 import { PageQuery } from '../infra/http/page.dto.js';
-import { IdList } from '../infra/http/validators.js';
+import { CodePoints, IdList, NotBlank } from '../infra/http/validators.js';
 import { PublicUserBody } from '../users/users.dto.js';
 import { MessageBody } from './message.dto.js';
 
@@ -12,19 +12,48 @@ export type ChatType = (typeof CHAT_TYPES)[number];
 export const MEMBER_ROLES = ['OWNER', 'ADMIN', 'MEMBER'] as const;
 export type MemberRole = (typeof MEMBER_ROLES)[number];
 
+/** Who is in a group, its owner included. */
+export const MAX_GROUP_MEMBERS = 1_024;
+/** A list of people is read up to here, so that a group too large is refused as such. */
+export const MAX_LISTED_PEOPLE = 5_000;
+export const MAX_GROUP_NAME = 100;
+const MAX_ID_LENGTH = 200;
+
 export class CreateChatDto {
-  @ApiProperty({ enum: ['PRIVATE'] })
-  @IsIn(['PRIVATE'])
-  type: 'PRIVATE';
+  @ApiProperty({ enum: ['PRIVATE', 'GROUP'] })
+  @IsIn(['PRIVATE', 'GROUP'])
+  type: 'PRIVATE' | 'GROUP';
 
   @ApiProperty({
     type: [String],
     minItems: 1,
-    maxItems: 1,
-    description: 'the other person: an accepted contact',
+    description:
+      'PRIVATE: the one other person. GROUP: everybody but the caller, up to 1,023. All are accepted contacts. In a ' +
+      'form: a list as JSON, or the field once a person.',
   })
-  @IdList(1, 1)
+  @IdList(1, MAX_LISTED_PEOPLE)
   participantIds: string[];
+
+  @ApiPropertyOptional({
+    minLength: 1,
+    maxLength: MAX_GROUP_NAME,
+    description: 'of a GROUP, which needs one',
+  })
+  @ValidateIf((dto: CreateChatDto) => dto.type === 'GROUP')
+  @CodePoints(1, MAX_GROUP_NAME)
+  @NotBlank()
+  name?: string;
+
+  @ApiPropertyOptional({
+    type: String,
+    nullable: true,
+    description:
+      'the picture of a GROUP: the id of an image that the caller has uploaded; in a form, the file',
+  })
+  @IsOptional()
+  @IsString()
+  @MaxLength(MAX_ID_LENGTH)
+  image?: string | null;
 }
 
 export class ListChatsQuery extends PageQuery {

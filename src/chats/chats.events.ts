@@ -3,6 +3,8 @@ export class ChatCreated {
   constructor(
     readonly chatId: string,
     readonly memberIds: readonly string[],
+    /** The chat's `members_seq` at the commit: 0 for a new chat (see messages.events). */
+    readonly membersSeq: number,
   ) {}
 }
 

@@ -5,13 +5,40 @@ import { ChatAccess } from './chat-access.js';
 import { ChatMessages } from './chat-messages.js';
 import { ChatViews } from './chat-views.js';
 import { ChatsController } from './chats.controller.js';
+import { ChatsExport } from './chats-export.js';
 import { ChatsRepository } from './chats.repository.js';
 import { ChatsService } from './chats.service.js';
+import { DeparturesService } from './departures.service.js';
+import { GroupChanges } from './group-changes.js';
+import { GroupsController } from './groups.controller.js';
+import { GroupsRepository } from './groups.repository.js';
+import { GroupsService } from './groups.service.js';
+import { MembersController } from './members.controller.js';
+import { MembersRepository } from './members.repository.js';
+import { MembersService } from './members.service.js';
+import { SettingsController } from './settings.controller.js';
+import { SettingsRepository } from './settings.repository.js';
+import { SettingsService } from './settings.service.js';
 
 @Module({
   imports: [UsersModule, ContactsModule],
-  controllers: [ChatsController],
-  providers: [ChatsService, ChatsRepository, ChatViews, ChatAccess, ChatMessages],
+  controllers: [ChatsController, GroupsController, MembersController, SettingsController],
+  providers: [
+    ChatsService,
+    ChatsExport,
+    ChatsRepository,
+    ChatViews,
+    ChatAccess,
+    ChatMessages,
+    GroupsService,
+    GroupsRepository,
+    GroupChanges,
+    MembersService,
+    MembersRepository,
+    DeparturesService,
+    SettingsService,
+    SettingsRepository,
+  ],
   exports: [ChatsService, ChatMessages],
 })
 export class ChatsModule {}

@@ -29,6 +29,19 @@ export interface ChatForMemberRow {
   marked_unread: boolean;
 }
 
+/** A chat without what is one member's own. */
+export interface ChatRow {
+  id: string;
+  type: ChatType;
+  name: string | null;
+  image_id: string | null;
+  created_by_id: string | null;
+  last_seq: number;
+  created_at: Date;
+  updated_at: Date;
+  member_count: number;
+}
+
 export interface MemberRow {
   chat_id: string;
   user_id: string;
@@ -68,6 +81,32 @@ export class ChatsRepository {
           WHERE m.chat_id = $1 AND m.user_id = $2 AND m.left_at IS NULL`,
       },
       [chatId, userId],
+    );
+    return rows[0] ?? null;
+  }
+
+  /** Like `findForMember`, for many chats at once and in no order. */
+  async listForMemberAmong(userId: string, chatIds: readonly string[]): Promise<ChatForMemberRow[]> {
+    return this.database.query<ChatForMemberRow>(
+      {
+        name: 'chats.list-for-member-among',
+        text: `SELECT ${CHAT_FOR_MEMBER} FROM member m JOIN chat c ON c.id = m.chat_id
+          WHERE m.chat_id = ANY ($2::uuid[]) AND m.user_id = $1 AND m.left_at IS NULL`,
+      },
+      [userId, chatIds],
+    );
+  }
+
+  /** What all members see of a chat. */
+  async findChat(chatId: string): Promise<ChatRow | null> {
+    const rows = await this.database.query<ChatRow>(
+      {
+        name: 'chats.find',
+        text: `SELECT c.id, c.type, c.name, c.image_id, c.created_by_id, c.last_seq, c.created_at, c.updated_at,
+            (SELECT count(*)::int FROM member m WHERE m.chat_id = c.id AND m.left_at IS NULL) AS member_count
+          FROM chat c WHERE c.id = $1`,
+      },
+      [chatId],
     );
     return rows[0] ?? null;
   }
@@ -217,15 +256,5 @@ export class ChatsRepository {
     const rows = await tx.$queryRaw<{ id: string }[]>`
       SELECT id FROM chat WHERE user_lo = ${pair.userLo}::uuid AND user_hi = ${pair.userHi}::uuid FOR NO KEY UPDATE`;
     return rows[0]?.id ?? null;
-  }
-
-  /** Locks, in id order, every chat the person is present in, ends their membership there and returns the chats. */
-  async leaveAll(tx: PrismaTransaction, userId: string, at: Date): Promise<string[]> {
-    const chats = await tx.$queryRaw<{ id: string }[]>`
-      SELECT c.id FROM chat c
-      WHERE c.id IN (SELECT chat_id FROM member WHERE user_id = ${userId}::uuid AND left_at IS NULL)
-      ORDER BY c.id FOR NO KEY UPDATE`;
-    await tx.member.updateMany({ where: { userId, leftAt: null }, data: { leftAt: at } });
-    return chats.map((chat) => chat.id);
   }
 }

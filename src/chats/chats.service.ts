@@ -1,6 +1,6 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { Clock } from '../common/clock.js';
-import { AppError, validationError } from '../common/errors.js';
+import { AppError, validationError, type ErrorDetail } from '../common/errors.js';
 import { isId, newId } from '../common/ids.js';
 import { pairOf } from '../common/pairs.js';
 import { BlockHooks } from '../contacts/block-hooks.js';
@@ -10,10 +10,16 @@ import { EventBus } from '../infra/events/event-bus.js';
 import { signalOnCommit } from '../infra/events/pg-signals.js';
 import { Cursors } from '../infra/http/cursors.js';
 import type { Page } from '../infra/http/envelope.js';
-import { AccountRemoval } from '../users/account-removal.js';
 import { ChatAccess } from './chat-access.js';
 import { ChatViews } from './chat-views.js';
-import type { ChatBody, ChatType, CreateChatDto, ListChatsQuery, MemberRole } from './chats.dto.js';
+import type {
+  ChatBody,
+  ChatType,
+  CreateChatDto,
+  EventChatBody,
+  ListChatsQuery,
+  MemberRole,
+} from './chats.dto.js';
 import { ChatCreated } from './chats.events.js';
 import { ChatsRepository, type ChatForMemberRow } from './chats.repository.js';
 
@@ -46,7 +52,6 @@ export class ChatsService implements OnModuleInit {
     private readonly access: ChatAccess,
     private readonly contacts: ContactsService,
     private readonly blockHooks: BlockHooks,
-    private readonly accountRemoval: AccountRemoval,
     private readonly prisma: PrismaService,
     private readonly events: EventBus,
     private readonly cursors: Cursors,
@@ -60,16 +65,6 @@ export class ChatsService implements OnModuleInit {
       const userIds = [pair.userLo, pair.userHi];
       await signalOnCommit(tx, 'chat-access-changed', { chatId, userIds, change: 'block', seq: 0 });
     });
-    this.accountRemoval.onDelete(async (tx, userId) => {
-      for (const chatId of await this.repository.leaveAll(tx, userId, this.clock.now())) {
-        await signalOnCommit(tx, 'chat-access-changed', {
-          chatId,
-          userIds: [userId],
-          change: 'left',
-          seq: 0,
-        });
-      }
-    });
   }
 
   /**
@@ -77,8 +72,13 @@ export class ChatsService implements OnModuleInit {
    *
    * @throws AppError NOT_A_CONTACT, BLOCKED, USER_NOT_FOUND, VALIDATION_FAILED
    */
-  async create(creatorId: string, dto: CreateChatDto): Promise<{ chat: ChatBody; created: boolean }> {
-    const otherId = dto.participantIds[0] ?? '';
+  async createPrivate(creatorId: string, dto: CreateChatDto): Promise<{ chat: ChatBody; created: boolean }> {
+    const [otherId = '', ...more] = dto.participantIds;
+    const problems: ErrorDetail[] = (['name', 'image'] as const).flatMap((field) =>
+      dto[field] === undefined ? [] : { field, message: 'is for a GROUP' },
+    );
+    if (more.length > 0) problems.push(NOT_ONE_PERSON);
+    if (problems.length > 0) throw validationError(problems);
     if (otherId === creatorId) {
       throw validationError([{ field: 'participantIds', message: 'must be another person' }]);
     }
@@ -97,7 +97,7 @@ export class ChatsService implements OnModuleInit {
       }
       return id;
     });
-    if (createdId) this.events.publish(new ChatCreated(createdId, [creatorId, otherId]));
+    if (createdId) this.events.publish(new ChatCreated(createdId, [creatorId, otherId], 0));
     const chatId = createdId ?? (await this.repository.findPrivateChatId(pair));
     if (!chatId) throw new AppError('CHAT_NOT_FOUND');
     return { chat: await this.get(creatorId, chatId), created: createdId !== null };
@@ -132,6 +132,27 @@ export class ChatsService implements OnModuleInit {
     const [body] = row ? await this.views.of(userId, [row]) : [];
     if (!body) throw new AppError('CHAT_NOT_FOUND');
     return body;
+  }
+
+  /**
+   * Chats as a present member sees them, in the order of `chatIds` and with a fixed number of queries; those the person
+   * is not in are left out.
+   */
+  async viewMany(userId: string, chatIds: readonly string[]): Promise<ChatBody[]> {
+    const wanted = [...new Set(chatIds)].filter(isId);
+    if (wanted.length === 0) return [];
+    const rows = await this.repository.listForMemberAmong(userId, wanted);
+    const rowOf = new Map(rows.map((row) => [row.id, row]));
+    return this.views.of(
+      userId,
+      wanted.flatMap((id) => rowOf.get(id) ?? []),
+    );
+  }
+
+  /** A chat as its events to all members carry it, addresses signed for `chatReader`; null if there is none. */
+  async eventBodyOf(chatId: string): Promise<EventChatBody | null> {
+    const row = await this.repository.findChat(chatId);
+    return row && this.views.toEventBody(row);
   }
 
   /** The one door to a chat. @throws AppError CHAT_NOT_FOUND for everyone but present members */
@@ -176,11 +197,37 @@ export class ChatsService implements OnModuleInit {
     return { deliveredSeq: others?.delivered_seq ?? 0, readSeq: others?.read_seq ?? 0 };
   }
 
+  /** The person's place in those of the chats that they are present in, with the others' lowest marks, by chat. */
+  async listMemberships(
+    userId: string,
+    chatIds: readonly string[],
+  ): Promise<Map<string, { mine: Membership; others: { deliveredSeq: number; readSeq: number } }>> {
+    const [rows, others] = await Promise.all([
+      this.repository.listForMemberAmong(userId, chatIds),
+      this.repository.listOthers(chatIds, userId),
+    ]);
+    const othersOf = new Map(others.map((row) => [row.chat_id, row]));
+    return new Map(
+      rows.map((row) => {
+        const marks = othersOf.get(row.id);
+        return [
+          row.id,
+          {
+            mine: toMembership(userId, row),
+            others: { deliveredSeq: marks?.delivered_seq ?? 0, readSeq: marks?.read_seq ?? 0 },
+          },
+        ];
+      }),
+    );
+  }
+
   /** Every chat the person is a present member of. */
   async listChatIds(userId: string): Promise<string[]> {
     return this.repository.listChatIds(userId);
   }
 }
+
+const NOT_ONE_PERSON = { field: 'participantIds', message: 'must be a list of one id in a PRIVATE chat' };
 
 function toMembership(userId: string, row: ChatForMemberRow): Membership {
   return {

@@ -29,7 +29,7 @@ export class ReplyToBody {
   @ApiProperty({ enum: MESSAGE_TYPES })
   type: MessageType;
 
-  @ApiProperty({ type: String, nullable: true, description: 'null once deleted for everyone' })
+  @ApiProperty({ type: String, nullable: true, description: 'as it is now: null once deleted for everyone' })
   text: string | null;
 }
 
