@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { groupBy } from '../common/group-by.js';
 import { messageId } from '../common/ids.js';
 import type { MessageBody, ReactionBody } from '../chats/message.dto.js';
+import type { MediaBody } from '../media/media.dto.js';
 import { MediaService } from '../media/media.service.js';
 import { toMessageBody, type ReaderMarks } from './message-mapper.js';
 import { MessagesRepository, type MessageRow, type ReactionRow } from './messages.repository.js';
@@ -39,6 +40,27 @@ export class MessageViews {
         reactions: reactions.get(messageId(row.chat_id, row.seq)) ?? [],
       }),
     );
+  }
+
+  /** One message whose row and reactions were read together, as `readerId` sees it. */
+  one(
+    readerId: string,
+    row: MessageRow,
+    reactions: readonly ReactionRow[],
+    marks: ReaderMarks,
+    media: MediaBody | null,
+  ): MessageBody {
+    return toMessageBody(row, readerId, marks, { media, reactions: toReactions(reactions) });
+  }
+
+  /**
+   * The medium of a message.
+   *
+   * @param readerId whom its addresses are signed for: a user's id or a `chatReader`
+   */
+  async mediaOf(row: MessageRow, readerId: string): Promise<MediaBody | null> {
+    if (row.media_id === null || row.deleted_at !== null) return null;
+    return (await this.media.viewFor(readerId, [row.media_id])).get(row.media_id) ?? null;
   }
 
   /** A reaction changes its message, so only revised messages can have one. */

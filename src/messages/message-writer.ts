@@ -197,12 +197,12 @@ function toSendRow(input: SendInput): SendRow {
     sender_id: input.senderId,
     key: input.clientId === null ? `s:${randomUUID()}` : `c:${input.clientId}`,
     type: input.type,
-    text: input.text,
-    terms: input.text === null ? null : searchTermsOf(input.text),
-    media_id: input.mediaId,
-    reply_to_seq: input.replyToSeq,
-    mentions: input.mentions.length > 0 ? input.mentions : null,
-    forwarded: input.forwarded,
+    text: input.text ?? undefined,
+    terms: input.text === null ? undefined : (searchTermsOf(input.text) ?? undefined),
+    media_id: input.mediaId ?? undefined,
+    reply_to_seq: input.replyToSeq ?? undefined,
+    mentions: input.mentions.length > 0 ? input.mentions : undefined,
+    forwarded: input.forwarded || undefined,
   };
 }
 

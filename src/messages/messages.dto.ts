@@ -1,23 +1,34 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { IsIn, IsInt, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
+import { MEDIA_KINDS } from '../media/media.dto.js';
 import { PageQuery } from '../infra/http/page.dto.js';
 import { CodePoints, IdList, NotBlank } from '../infra/http/validators.js';
 
 const MAX_SEQ = 2_147_483_647;
 const MAX_MENTIONS = 100;
 
-/** What a person sends, over REST or a socket. */
-export class SendMessageDto {
-  @ApiPropertyOptional({ enum: ['TEXT'], default: 'TEXT' })
-  @IsOptional()
-  @IsIn(['TEXT'])
-  type?: 'TEXT';
+const SENDABLE_TYPES = ['TEXT', ...MEDIA_KINDS] as const;
 
-  @ApiProperty({ minLength: 1, maxLength: 4096, description: 'kept as sent; not white space alone' })
+/** What a person sends, over REST or a socket: a text, or a file with or without one. */
+export class SendMessageDto {
+  @ApiPropertyOptional({
+    enum: SENDABLE_TYPES,
+    description: 'default: `TEXT`, or the kind of the file, with which it must agree',
+  })
+  @IsOptional()
+  @IsIn(SENDABLE_TYPES)
+  type?: (typeof SENDABLE_TYPES)[number];
+
+  @ApiPropertyOptional({
+    minLength: 1,
+    maxLength: 4096,
+    description: 'kept as sent; not white space alone; only a file may go without',
+  })
+  @IsOptional()
   @CodePoints(1, 4096)
   @NotBlank()
-  text: string;
+  text?: string;
 
   @ApiPropertyOptional({
     maxLength: 64,
@@ -32,6 +43,12 @@ export class SendMessageDto {
   @IsString()
   @MaxLength(200)
   replyToId?: string;
+
+  @ApiPropertyOptional({ description: 'an upload of the sender’s, or a file of a message that they may see' })
+  @IsOptional()
+  @IsString()
+  @MaxLength(200)
+  mediaId?: string;
 
   @ApiPropertyOptional({ type: [String], maxItems: MAX_MENTIONS, description: 'ids of members' })
   @IsOptional()

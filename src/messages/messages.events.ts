@@ -98,3 +98,11 @@ export class LowestMarkMoved {
     readonly at: Date,
   ) {}
 }
+
+/** A person dismissed the notifications of a chat, which marks it as read (`MarksAdvanced` tells of that). */
+export class NotificationsCleared {
+  constructor(
+    readonly userId: string,
+    readonly chatId: string,
+  ) {}
+}

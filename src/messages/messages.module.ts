@@ -2,28 +2,77 @@ import { Module } from '@nestjs/common';
 import { ChatsModule } from '../chats/chats.module.js';
 import { MediaModule } from '../media/media.module.js';
 import { UsersModule } from '../users/users.module.js';
+import { AccountForgetting } from './account-forgetting.service.js';
+import { AccountForgettingRepository } from './account-forgetting.repository.js';
+import { FlagsController } from './flags.controller.js';
+import { FlagsRepository } from './flags.repository.js';
+import { FlagsService } from './flags.service.js';
+import { ForwardingController } from './forwarding.controller.js';
+import { ForwardingService } from './forwarding.service.js';
+import { LowestMarks } from './lowest-marks.js';
+import { LowestMarksRepository } from './lowest-marks.repository.js';
+import { MessageChanges } from './message-changes.js';
 import { MessageViews } from './message-views.js';
 import { MessageWriter } from './message-writer.js';
 import { MessagesController } from './messages.controller.js';
+import { MessagesExport } from './messages-export.js';
 import { MessagesRepository } from './messages.repository.js';
 import { MessagesService } from './messages.service.js';
+import { ReactionsController } from './reactions.controller.js';
+import { ReactionsRepository } from './reactions.repository.js';
+import { ReactionsService } from './reactions.service.js';
 import { ReceiptsController } from './receipts.controller.js';
 import { ReceiptsRepository } from './receipts.repository.js';
 import { ReceiptsService } from './receipts.service.js';
 import { ReceiptsWriter } from './receipts-writer.js';
+import { RepliesController } from './replies.controller.js';
+import { RepliesRepository } from './replies.repository.js';
+import { RepliesService } from './replies.service.js';
+import { RevisionsController } from './revisions.controller.js';
+import { RevisionsRepository } from './revisions.repository.js';
+import { RevisionsService } from './revisions.service.js';
+import { SearchController } from './search.controller.js';
+import { SearchRepository } from './search.repository.js';
+import { SearchService } from './search.service.js';
 
 @Module({
   imports: [UsersModule, MediaModule, ChatsModule],
-  controllers: [ReceiptsController, MessagesController],
+  controllers: [
+    ReceiptsController,
+    MessagesController,
+    FlagsController,
+    RevisionsController,
+    ReactionsController,
+    RepliesController,
+    ForwardingController,
+    SearchController,
+  ],
   providers: [
     MessagesService,
+    MessagesExport,
     MessageViews,
     MessagesRepository,
     MessageWriter,
     ReceiptsService,
     ReceiptsRepository,
     ReceiptsWriter,
+    LowestMarks,
+    LowestMarksRepository,
+    MessageChanges,
+    RevisionsService,
+    RevisionsRepository,
+    FlagsService,
+    FlagsRepository,
+    ReactionsService,
+    ReactionsRepository,
+    RepliesService,
+    RepliesRepository,
+    ForwardingService,
+    AccountForgetting,
+    AccountForgettingRepository,
+    SearchService,
+    SearchRepository,
   ],
-  exports: [MessagesService, ReceiptsService, MessageWriter, ReceiptsWriter],
+  exports: [MessagesService, ReceiptsService, MessageWriter, ReceiptsWriter, LowestMarks],
 })
 export class MessagesModule {}

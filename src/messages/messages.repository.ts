@@ -4,19 +4,19 @@ import type { PrismaTransaction } from '../infra/database/prisma.service.js';
 import type { ChatType } from '../chats/chats.dto.js';
 import type { MessageType } from '../chats/message.dto.js';
 
-/** An input of the SQL function `send_messages`, in its own spelling. */
+/** An input of the SQL function `send_messages`, in its own spelling. What is undefined costs it nothing to read. */
 export interface SendRow {
   chat_id: string;
   sender_id: string;
   key: string;
   type: MessageType;
-  text: string | null;
-  /** What the message is found by (`searchTermsOf`), or null for nothing. */
-  terms: string | null;
-  media_id: string | null;
-  reply_to_seq: number | null;
-  mentions: readonly string[] | null;
-  forwarded: boolean;
+  text: string | undefined;
+  /** What the message is found by (`searchTermsOf`), if by anything. */
+  terms: string | undefined;
+  media_id: string | undefined;
+  reply_to_seq: number | undefined;
+  mentions: readonly string[] | undefined;
+  forwarded: true | undefined;
 }
 
 export type SendOutcome =
@@ -89,17 +89,17 @@ export interface RecipientReceiptRow {
  * A message as one reader ($1) has it, with what it replies to; every reader of messages selects these columns. What
  * the reader has hidden is left out.
  */
-const MESSAGE_COLUMNS = `
+export const MESSAGE_COLUMNS = `
   m.chat_id, m.seq, m.rev, m.sender_id, m.client_key, m.type, m.text, m.media_id, m.mentions, m.reply_to_seq,
   m.forwarded, m.edited_at, m.deleted_at, m.created_at, flag.starred_at IS NOT NULL AS starred,
   replied.sender_id AS reply_sender_id, replied.type AS reply_type,
   CASE WHEN replied.deleted_at IS NULL THEN replied.text END AS reply_text`;
-const MESSAGE_JOINS = `
+export const MESSAGE_JOINS = `
   LEFT JOIN message replied ON replied.chat_id = m.chat_id AND replied.seq = m.reply_to_seq
   LEFT JOIN message_flag flag ON flag.user_id = $1 AND flag.chat_id = m.chat_id AND flag.seq = m.seq`;
-const NOT_HIDDEN = 'flag.hidden_at IS NULL';
-
-const FORGET_STEP = 5_000;
+export const NOT_HIDDEN = 'flag.hidden_at IS NULL';
+const FIND_MESSAGE = `SELECT ${MESSAGE_COLUMNS} FROM message m ${MESSAGE_JOINS}
+  WHERE m.chat_id = $2 AND m.seq = $3 AND ${NOT_HIDDEN}`;
 
 @Injectable()
 export class MessagesRepository {
@@ -112,7 +112,7 @@ export class MessagesRepository {
    */
   async sendBatch(rows: readonly SendRow[], at: Date, all = false): Promise<SentRow[]> {
     const mediaIds = rows.flatMap((row) => row.media_id ?? []);
-    const hasMentions = rows.some((row) => row.mentions !== null);
+    const hasMentions = rows.some((row) => row.mentions !== undefined);
     return this.database.query<SentRow>(
       { name: 'messages.send-batch', text: 'SELECT * FROM send_messages($1::json, $2, $3, $4, $5)' },
       [JSON.stringify(rows), at, mediaIds.length > 0 ? mediaIds : null, hasMentions, all],
@@ -121,14 +121,22 @@ export class MessagesRepository {
 
   /** The message as the reader has it; null if there is none or the reader has hidden it. */
   async findMessage(readerId: string, chatId: string, seq: number): Promise<MessageRow | null> {
-    const rows = await this.database.query<MessageRow>(
-      {
-        name: 'messages.find',
-        text: `SELECT ${MESSAGE_COLUMNS} FROM message m ${MESSAGE_JOINS}
-          WHERE m.chat_id = $2 AND m.seq = $3 AND ${NOT_HIDDEN}`,
-      },
-      [readerId, chatId, seq],
-    );
+    const rows = await this.database.query<MessageRow>({ name: 'messages.find', text: FIND_MESSAGE }, [
+      readerId,
+      chatId,
+      seq,
+    ]);
+    return rows[0] ?? null;
+  }
+
+  /** Like `findMessage`, as it stands in `tx`. */
+  async findMessageIn(
+    tx: PrismaTransaction,
+    readerId: string,
+    chatId: string,
+    seq: number,
+  ): Promise<MessageRow | null> {
+    const rows = await tx.$queryRawUnsafe<MessageRow[]>(FIND_MESSAGE, readerId, chatId, seq);
     return rows[0] ?? null;
   }
 
@@ -221,10 +229,27 @@ export class MessagesRepository {
         text: `SELECT r.chat_id, r.seq, r.user_id, r.emoji
           FROM unnest($1::uuid[], $2::int[]) AS a (chat_id, seq)
           JOIN reaction r ON r.chat_id = a.chat_id AND r.seq = a.seq
-          ORDER BY r.reacted_at, r.user_id`,
+          ORDER BY r.rev`,
       },
       [chatIds, seqs],
     );
+  }
+
+  /** The reactions to one message, the first given first, as they stand in `tx`. */
+  async listReactionsIn(tx: PrismaTransaction, chatId: string, seq: number): Promise<ReactionRow[]> {
+    return tx.$queryRaw<ReactionRow[]>`
+      SELECT chat_id, seq, user_id, emoji FROM reaction
+      WHERE chat_id = ${chatId}::uuid AND seq = ${seq} ORDER BY rev`;
+  }
+
+  /** Whether a block stands between the two people of a private chat, as it is in `tx`. */
+  async isBlocked(tx: PrismaTransaction, chatId: string): Promise<boolean> {
+    const rows = await tx.$queryRaw<unknown[]>`
+      SELECT 1 FROM chat c
+      JOIN block b ON (b.blocker_id = c.user_lo AND b.blocked_id = c.user_hi)
+        OR (b.blocker_id = c.user_hi AND b.blocked_id = c.user_lo)
+      WHERE c.id = ${chatId}::uuid`;
+    return rows.length > 0;
   }
 
   /** Inserts a SYSTEM message as the next one of a chat whose lock `tx` holds. Returns its seq. */
@@ -240,34 +265,12 @@ export class MessagesRepository {
         UPDATE chat SET last_seq = last_seq + 1, updated_at = greatest(updated_at, ${at}),
           changed_tx = pg_current_xact_id()
         WHERE id = ${chatId}::uuid RETURNING last_seq)
-      INSERT INTO message (chat_id, seq, client_key, type, text, created_at)
-      SELECT ${chatId}::uuid, last_seq, ${clientKey}, 'SYSTEM', ${text}, ${at} FROM counted
+      INSERT INTO message (chat_id, seq, client_key, type, text, mentions, created_at)
+      SELECT ${chatId}::uuid, last_seq, ${clientKey}, 'SYSTEM', ${text}, '{}', ${at} FROM counted
       RETURNING seq`;
     const [row] = rows;
     if (!row) throw new Error('the chat of a SYSTEM message is gone');
     return row.seq;
-  }
-
-  /** Like `forgetSender`, a few thousand messages a transaction, so that nobody waits long for a row. */
-  async forgetSenderInSteps(senderId: string): Promise<void> {
-    for (;;) {
-      const forgotten = await this.database.query(
-        {
-          name: 'messages.forget-sender-step',
-          text: `UPDATE message m SET sender_id = NULL
-            FROM (SELECT chat_id, seq FROM message WHERE sender_id = $1 LIMIT $2 FOR UPDATE SKIP LOCKED) t
-            WHERE m.chat_id = t.chat_id AND m.seq = t.seq
-            RETURNING m.seq`,
-        },
-        [senderId, FORGET_STEP],
-      );
-      if (forgotten.length < FORGET_STEP) return;
-    }
-  }
-
-  /** Takes the sender's name off everything they wrote; the messages stay. */
-  async forgetSender(tx: PrismaTransaction, senderId: string): Promise<void> {
-    await tx.message.updateMany({ where: { senderId }, data: { senderId: null } });
   }
 
   /**

@@ -1,21 +1,24 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { AppError, validationError, type ErrorDetail } from '../common/errors.js';
-import { isId, parseMessageId, type MessageAddress } from '../common/ids.js';
+import { isId, newId, parseMessageId, type MessageAddress } from '../common/ids.js';
 import { ChatMessages, type ChatHead } from '../chats/chat-messages.js';
 import { ChatsService, type Membership } from '../chats/chats.service.js';
-import type { MessageBody } from '../chats/message.dto.js';
+import type { EventMessageBody, MessageBody } from '../chats/message.dto.js';
 import { EventBus } from '../infra/events/event-bus.js';
 import { Cursors } from '../infra/http/cursors.js';
 import type { Page } from '../infra/http/envelope.js';
+import type { ReceivedUpload } from '../infra/http/form-reader.js';
 import { Metrics } from '../infra/observability/metrics.js';
-import { AccountRemoval } from '../users/account-removal.js';
+import { chatReader } from '../infra/storage/signed-urls.js';
+import { MediaService, type FoundMedia } from '../media/media.service.js';
 import { toCreatedBody, toEventBody, toSystemBody, type ReaderMarks } from './message-mapper.js';
 import { MessageViews } from './message-views.js';
-import { MessageWriter, type SendInput } from './message-writer.js';
+import { MessageWriter, type SendInput, type Written } from './message-writer.js';
 import type { ListMessagesQuery, RecipientReceiptBody, SendMessageDto } from './messages.dto.js';
 import { MessageCreated } from './messages.events.js';
 import { MessagesRepository, type MessageRow } from './messages.repository.js';
+import { SendTurns } from './send-turns.js';
 
 export interface SendResult {
   message: MessageBody;
@@ -31,21 +34,21 @@ export interface MessagePage {
 /** Messages for people: sending, history and what may be seen of them. */
 @Injectable()
 export class MessagesService implements OnModuleInit {
+  private readonly turns = new SendTurns();
+
   constructor(
     private readonly repository: MessagesRepository,
     private readonly views: MessageViews,
     private readonly writer: MessageWriter,
     private readonly chats: ChatsService,
     private readonly chatMessages: ChatMessages,
+    private readonly media: MediaService,
     private readonly events: EventBus,
     private readonly cursors: Cursors,
     private readonly metrics: Metrics,
-    private readonly accountRemoval: AccountRemoval,
   ) {}
 
   onModuleInit(): void {
-    this.accountRemoval.beforeDelete((userId) => this.repository.forgetSenderInSteps(userId));
-    this.accountRemoval.onDelete((tx, userId) => this.repository.forgetSender(tx, userId));
     this.chatMessages.register({
       lastOf: (readerId, heads) => this.lastMessagesOf(readerId, heads),
       appendSystem: async (tx, chatId, text, at) => {
@@ -60,10 +63,11 @@ export class MessagesService implements OnModuleInit {
 
   /**
    * Sends a message and resolves once it is committed. Sends of one caller to one chat get their seqs in the order
-   * of the calls: nothing is awaited before the writer has the message.
+   * of the calls: a text goes to the writer at once, unless a file before it is still being looked up.
    *
    * @param originSocketId the socket it came on, which the event then leaves out
-   * @throws AppError CHAT_NOT_FOUND, BLOCKED, MESSAGE_NOT_FOUND (the reply), VALIDATION_FAILED (mentions)
+   * @throws AppError CHAT_NOT_FOUND, BLOCKED, MESSAGE_NOT_FOUND (the reply), MEDIA_NOT_FOUND, VALIDATION_FAILED (no
+   *   text and no file, a type that is not the file's, mentions)
    */
   async send(
     senderId: string,
@@ -72,23 +76,81 @@ export class MessagesService implements OnModuleInit {
     originSocketId: string | null = null,
   ): Promise<SendResult> {
     const input = toSendInput(senderId, chatId, dto);
-    const written = await this.writer.write(input);
+    const turn = `${senderId}:${chatId}`;
+    if (input.mediaId === null) {
+      assertIsMessage(input);
+      if (!this.turns.isTaken(turn))
+        return this.settle(input, null, await this.writer.write(input), originSocketId);
+      const written = await this.turns.run(turn, Promise.resolve(), () => this.writer.write(input));
+      return this.settle(input, null, written, originSocketId);
+    }
+    const found = this.media.findAttachable(senderId, input.mediaId);
+    return this.turns.run(turn, found, (media) => this.sendWith(media, input, dto.type, originSocketId));
+  }
+
+  /**
+   * Sends a message with a file that came with it. Unless that becomes part of a message, it is removed again.
+   *
+   * @param upload a file of this process with the name that its sender gave it
+   * @throws AppError as `send`, and what an upload is refused with (`MediaService.upload`)
+   */
+  async sendUpload(
+    senderId: string,
+    chatId: string,
+    dto: SendMessageDto,
+    upload: ReceivedUpload,
+  ): Promise<SendResult> {
+    const input = toSendInput(senderId, chatId, dto);
+    if (input.mediaId !== null) {
+      throw validationError([{ field: 'mediaId', message: 'goes without a file in the same form' }]);
+    }
+    // Strangers cost no more than their bytes.
+    await this.chats.requireMember(senderId, chatId);
+    const media = await this.media.upload(senderId, upload.path, upload.name);
+    try {
+      const sent = await this.sendWith(media, input, dto.type, null);
+      if (!sent.created) await this.media.releaseUnused([media.id]);
+      return sent;
+    } catch (error) {
+      await this.media.releaseUnused([media.id]);
+      throw error;
+    }
+  }
+
+  /** What may not be attached is refused by the writer, which answers a repeated send all the same. */
+  private async sendWith(
+    media: FoundMedia | null,
+    input: SendInput,
+    type: SendMessageDto['type'],
+    originSocketId: string | null,
+  ): Promise<SendResult> {
+    const kind = media?.kind ?? 'DOCUMENT';
+    if (media && (type ?? kind) !== kind) {
+      throw validationError([{ field: 'type', message: `must be that of the file: ${kind}` }]);
+    }
+    const whole = { ...input, type: kind, mediaId: media?.id ?? newId() };
+    return this.settle(whole, media, await this.writer.write(whole), originSocketId);
+  }
+
+  /** At once for a new message, as the sender waits. */
+  private settle(
+    input: SendInput,
+    media: FoundMedia | null,
+    written: Written,
+    originSocketId: string | null,
+  ): SendResult | Promise<SendResult> {
     const { row } = written;
+    const { chatId, senderId } = input;
     switch (row.outcome) {
       case 'CREATED': {
         this.metrics.messages.inc();
-        const body = toCreatedBody(input, written, null);
+        const body = toCreatedBody(input, written, media?.view(chatReader(chatId)) ?? null);
         this.events.publish(new MessageCreated(body, originSocketId, row.chat_type, row.members_seq));
-        return { message: Object.assign({ starred: false }, body), created: true };
+        const own = media && { media: media.view(senderId) };
+        return { message: Object.assign({ starred: false }, body, own), created: true };
       }
-      case 'REPEATED': {
-        const message = await this.getMessage(senderId, { chatId, seq: row.seq });
-        if (written.retried) {
-          const event = toEventBody(message);
-          this.events.publish(new MessageCreated(event, originSocketId, row.chat_type, row.members_seq));
-        }
-        return { message, created: false };
-      }
+      case 'REPEATED':
+        return this.repeat(senderId, chatId, written, originSocketId);
       case 'NOT_MEMBER':
         throw new AppError('CHAT_NOT_FOUND');
       case 'BLOCKED':
@@ -102,6 +164,28 @@ export class MessagesService implements OnModuleInit {
       case 'NOT_ALL':
         throw new Error('a send of its own was refused for another');
     }
+  }
+
+  private async repeat(
+    senderId: string,
+    chatId: string,
+    { row, retried }: Written,
+    originSocketId: string | null,
+  ): Promise<SendResult> {
+    const message = await this.getMessage(senderId, { chatId, seq: row.seq });
+    if (retried) {
+      const event = await this.toEvent(message);
+      this.events.publish(new MessageCreated(event, originSocketId, row.chat_type, row.members_seq));
+    }
+    return { message, created: false };
+  }
+
+  /** One packet serves all members, so its file is signed for none of them. */
+  private async toEvent(message: MessageBody): Promise<EventMessageBody> {
+    const event = toEventBody(message);
+    if (!event.media) return event;
+    const views = await this.media.viewFor(chatReader(event.chatId), [event.media.id]);
+    return Object.assign(event, { media: views.get(event.media.id) ?? null });
   }
 
   /** @throws AppError CHAT_NOT_FOUND, INVALID_CURSOR, VALIDATION_FAILED */
@@ -146,6 +230,26 @@ export class MessagesService implements OnModuleInit {
       throw new AppError('MESSAGE_NOT_FOUND');
     }
     return { ...address, membership };
+  }
+
+  /**
+   * Messages at given addresses as a reader has them, in no order; what they have hidden is left out. Nothing else is
+   * checked: the caller knows that the reader may see them.
+   *
+   * @param marksOf by chat, the marks that decide the status
+   */
+  async viewAt(
+    readerId: string,
+    addresses: readonly MessageAddress[],
+    marksOf: ReadonlyMap<string, ReaderMarks>,
+  ): Promise<MessageBody[]> {
+    if (addresses.length === 0) return [];
+    const rows = await this.repository.listAt(
+      readerId,
+      addresses.map((address) => address.chatId),
+      addresses.map((address) => address.seq),
+    );
+    return this.views.of(readerId, rows, (row) => marksOf.get(row.chat_id) ?? NO_MARKS);
   }
 
   /**
@@ -267,7 +371,17 @@ const NO_MARKS: ReaderMarks = {
   others: { deliveredSeq: 0, readSeq: 0 },
 };
 
+const NO_TEXT: ErrorDetail = {
+  field: 'text',
+  message: 'must be text of 1 to 4096 characters, unless there is a file',
+};
 const NOT_A_MEMBER: ErrorDetail = { field: 'mentions', message: 'must be members of the chat' };
+
+/** @throws AppError VALIDATION_FAILED for what has neither a text nor a file, or has the type of a file without one */
+function assertIsMessage({ type, text }: SendInput): void {
+  if (type !== 'TEXT') throw validationError([{ field: 'mediaId', message: `must name a file for ${type}` }]);
+  if (text === null) throw validationError([NO_TEXT]);
+}
 
 /** Ids that no row can have are answered here as the database would answer unknown ones. */
 function toSendInput(senderId: string, chatId: string, dto: SendMessageDto): SendInput {
@@ -282,8 +396,8 @@ function toSendInput(senderId: string, chatId: string, dto: SendMessageDto): Sen
     senderId,
     clientId: dto.clientId ?? null,
     type: dto.type ?? 'TEXT',
-    text: dto.text,
-    mediaId: null,
+    text: dto.text ?? null,
+    mediaId: dto.mediaId ?? null,
     // No message has seq 0: an id of another chat, or one that cannot be, replies to nothing visible.
     replyToSeq: replyToId === undefined ? null : replyTo?.chatId === chatId ? replyTo.seq : 0,
     mentions,

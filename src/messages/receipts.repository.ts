@@ -20,6 +20,8 @@ export interface AdvancedRow {
   delivered_moved: boolean;
   read_moved: boolean;
   read_shown: boolean;
+  /** The person had marked the chat as unread, and has now read it. */
+  mark_removed: boolean;
 }
 
 @Injectable()

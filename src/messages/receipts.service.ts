@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { MembershipUpdated } from '../chats/chats.events.js';
 import { AppError } from '../common/errors.js';
 import { isId } from '../common/ids.js';
 import { EventBus } from '../infra/events/event-bus.js';
@@ -81,6 +82,10 @@ export class ReceiptsService {
           originSocketId,
         ),
       );
+    }
+    // A read that moves a mark says so by itself.
+    if (isFirst && row.mark_removed && !row.read_moved) {
+      this.events.publish(new MembershipUpdated(chatId, userId));
     }
     return { chatId, deliveredSeq: row.delivered_seq, readSeq: row.read_seq };
   }

@@ -1,0 +1,103 @@
+import { Injectable } from '@nestjs/common';
+import { groupBy } from '../common/group-by.js';
+import { messageId } from '../common/ids.js';
+import { ChatsService } from '../chats/chats.service.js';
+import type { MessageBody } from '../chats/message.dto.js';
+import { Cursors } from '../infra/http/cursors.js';
+import { MessageViews } from './message-views.js';
+import { MessagesRepository, type MessageRow } from './messages.repository.js';
+import type { MessagePage } from './messages.service.js';
+import type { SearchMessagesQuery } from './search.dto.js';
+import { SearchQuery } from './search-query.js';
+import { SearchRepository, type CandidateRow, type SearchPosition } from './search.repository.js';
+
+/** How many candidates are read at once when many of them may turn out not to hold the query. */
+const LOOSE_STEP = 200;
+
+/** Full-text search in what a person may see. */
+@Injectable()
+export class SearchService {
+  constructor(
+    private readonly repository: SearchRepository,
+    private readonly messages: MessagesRepository,
+    private readonly chats: ChatsService,
+    private readonly views: MessageViews,
+    private readonly cursors: Cursors,
+  ) {}
+
+  /**
+   * What holds the query, newest first.
+   *
+   * @throws AppError CHAT_NOT_FOUND, INVALID_CURSOR
+   */
+  async search(userId: string, dto: SearchMessagesQuery): Promise<MessagePage> {
+    const { chatId = null, limit } = dto;
+    if (chatId !== null) await this.chats.requireMember(userId, chatId);
+    const scope = `search:${userId}:${chatId ?? ''}:${dto.query}`;
+    const position = dto.cursor === undefined ? null : this.cursors.decode(scope, dto.cursor);
+    const before = position && {
+      at: new Date(String(position[0])),
+      chatId: String(position[1]),
+      seq: Number(position[2]),
+    };
+    const query = new SearchQuery(dto.query);
+    const hits = query.terms.length === 0 ? [] : await this.find(userId, chatId, query, before, limit + 1);
+    const shown = hits.slice(0, limit);
+    const last = shown.at(-1);
+    return {
+      messages: await this.bodiesOf(userId, shown),
+      page: {
+        nextCursor:
+          last && hits.length > limit
+            ? this.cursors.encode(scope, [last.created_at.toISOString(), last.chat_id, last.seq])
+            : null,
+      },
+    };
+  }
+
+  /** The index proposes, the texts decide. */
+  private async find(
+    userId: string,
+    chatId: string | null,
+    query: SearchQuery,
+    start: SearchPosition | null,
+    wanted: number,
+  ): Promise<CandidateRow[]> {
+    const hits: CandidateRow[] = [];
+    const step = query.isLoose ? Math.max(wanted, LOOSE_STEP) : wanted;
+    let before = start;
+    for (;;) {
+      const candidates = await this.repository.listCandidates(userId, chatId, query.terms, before, step);
+      hits.push(...candidates.filter(({ text }) => query.isIn(text)));
+      const last = candidates.at(-1);
+      if (!last || candidates.length < step || hits.length >= wanted) return hits.slice(0, wanted);
+      before = { at: last.created_at, chatId: last.chat_id, seq: last.seq };
+    }
+  }
+
+  private async bodiesOf(userId: string, hits: readonly CandidateRow[]): Promise<MessageBody[]> {
+    if (hits.length === 0) return [];
+    const chatIds = [...groupBy(hits, (hit) => hit.chat_id).keys()];
+    const [rows, memberships] = await Promise.all([
+      this.messages.listAt(
+        userId,
+        hits.map((hit) => hit.chat_id),
+        hits.map((hit) => hit.seq),
+      ),
+      this.chats.listMemberships(userId, chatIds),
+    ]);
+    const rowOf = new Map(rows.map((row) => [messageId(row.chat_id, row.seq), row]));
+    // A chat that the person has just left, or a message that was deleted meanwhile, is found no more.
+    const found = hits.flatMap((hit) => rowOf.get(messageId(hit.chat_id, hit.seq)) ?? []).filter(isThere);
+    const marksOf = (row: MessageRow) => memberships.get(row.chat_id);
+    const visible = found.filter((row) => row.seq >= (marksOf(row)?.mine.firstSeq ?? Infinity));
+    return this.views.of(userId, visible, (row) => marksOf(row) ?? NO_MARKS);
+  }
+}
+
+const NO_MARK = { deliveredSeq: 0, readSeq: 0 };
+const NO_MARKS = { mine: NO_MARK, others: NO_MARK };
+
+function isThere(row: MessageRow): boolean {
+  return row.deleted_at === null;
+}
