@@ -6,20 +6,37 @@ interface WebSocketTransport {
   socket?: { _socket?: TcpSocket };
 }
 
+/** Engine.IO's connection (engine.io 6). */
+interface EngineConnection {
+  transport: unknown;
+  /** Hands what waits to the transport, if that is ready. */
+  flush(): void;
+  isFlushing?: boolean;
+  on(event: 'upgrade', listener: (transport: unknown) => void): void;
+}
+
 /**
  * Lets packets that a socket is sent in one turn of the event loop leave in one system call instead of two each: a
  * batch that commits answers and delivers many at once, and most of the server's time went into those calls.
+ * They are handed to the transport together, as the first alone would keep it busy, and are written together.
  */
 export function corkWrites(io: ClientServer): void {
-  io.engine.on('connection', (connection: ClientServerConnection) => {
+  io.engine.on('connection', (connection: EngineConnection) => {
+    connection.flush = flushLater;
     cork(connection.transport);
     connection.on('upgrade', cork);
   });
 }
 
-interface ClientServerConnection {
-  transport: unknown;
-  on(event: 'upgrade', listener: (transport: unknown) => void): void;
+function flushLater(this: EngineConnection): void {
+  if (this.isFlushing) return;
+  this.isFlushing = true;
+  process.nextTick(flushNow, this);
+}
+
+function flushNow(connection: EngineConnection): void {
+  connection.isFlushing = false;
+  (Object.getPrototypeOf(connection) as EngineConnection).flush.call(connection);
 }
 
 function cork(transport: unknown): void {

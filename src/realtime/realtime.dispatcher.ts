@@ -5,21 +5,28 @@ import { toAppError } from '../infra/http/to-app-error.js';
 import { validateInput, type DtoClass } from '../infra/http/validate.js';
 import { Log } from '../infra/observability/log.js';
 import { Metrics } from '../infra/observability/metrics.js';
-import { CLIENT_EVENTS, type ClientEventName, type ClientEventPayload } from './client-events.js';
+import {
+  CLIENT_EVENTS,
+  TAKES_BARE_ID,
+  type ClientEventAnswer,
+  type ClientEventName,
+  type ClientEventPayload,
+} from './client-events.js';
 import type { ClientSocket } from './client-socket.js';
 
 type Handler<N extends ClientEventName> = (
   socket: ClientSocket,
   payload: ClientEventPayload<N>,
-) => Promise<unknown>;
+) => Promise<ClientEventAnswer<N>>;
 
 /** One handler for each client event; the compiler refuses a missing one. */
 export type ClientEventHandlers = { [N in ClientEventName]: Handler<N> };
 
-type Acknowledge = (answer: object) => void;
+/** Events of one socket that may wait for the rate limiter: what comes faster than it counts is refused at once. */
+const MAX_WAITING = 200;
+const WAIT_MS = 1_000;
 
-/** Events whose payload may be a bare chat id. */
-const TAKES_BARE_ID: readonly string[] = ['join-chat', 'leave-chat'];
+type Acknowledge = (answer: object) => void;
 
 /**
  * Carries an event from the wire to its handler and the answer back: limits, validates, calls, acknowledges.
@@ -52,7 +59,7 @@ export class RealtimeDispatcher {
       .then(
         (data) => {
           this.metrics.socketEvents.inc({ event, outcome: 'success' });
-          acknowledge?.({ status: 'success', data: data ?? null });
+          acknowledge?.({ status: 'success', data });
         },
         (thrown: unknown) => {
           acknowledge?.(this.refusal(event, thrown));
@@ -74,8 +81,18 @@ export class RealtimeDispatcher {
     if (this.draining) return Promise.reject(new AppError('NOT_READY', { retryAfterMs: 1000 }));
     if (!this.limits.enabled) return this.run(socket, event, payload);
 
+    const waiting = socket.data.waiting ?? 0;
+    if (waiting >= MAX_WAITING) {
+      this.metrics.rateLimited.inc({ limit: 'socket-events' });
+      return Promise.reject(new AppError('RATE_LIMITED', { retryAfterMs: WAIT_MS }));
+    }
+    socket.data.waiting = waiting + 1;
     const admission = (socket.data.admission ?? Promise.resolve()).then(() => this.admit(socket, event));
-    socket.data.admission = admission.catch(() => undefined);
+    socket.data.admission = admission
+      .catch(() => undefined)
+      .finally(() => {
+        socket.data.waiting = (socket.data.waiting ?? 1) - 1;
+      });
     return admission.then(() => {
       // What a socket that has gone would join or follow, nobody would ever take back.
       if (!socket.connected) throw new AppError('NOT_READY', { message: 'The socket has closed.' });
@@ -117,5 +134,5 @@ function isClientEvent(event: string): event is ClientEventName {
 function parse<N extends ClientEventName>(event: N, payload: unknown): ClientEventPayload<N> {
   const bareId = typeof payload === 'string' && TAKES_BARE_ID.includes(event);
   const input = bareId ? { chatId: payload } : (payload ?? {});
-  return validateInput(CLIENT_EVENTS[event] as DtoClass<ClientEventPayload<N>>, input);
+  return validateInput(CLIENT_EVENTS[event].payload as DtoClass<ClientEventPayload<N>>, input);
 }

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { ChatsService } from '../chats/chats.service.js';
+import { DevicesService } from '../devices/devices.service.js';
 import { MessagesService } from '../messages/messages.service.js';
 import { ReceiptsService } from '../messages/receipts.service.js';
 import { PresenceSubscriptions } from './presence-subscriptions.js';
@@ -16,6 +17,7 @@ export class RealtimeGateway {
     private readonly chats: ChatsService,
     private readonly typing: TypingService,
     private readonly presence: PresenceSubscriptions,
+    private readonly devices: DevicesService,
   ) {}
 
   readonly handlers: ClientEventHandlers = {
@@ -38,17 +40,28 @@ export class RealtimeGateway {
       await this.chats.requireMember(socket.data.principal.userId, chatId);
       // A socket that has gone meanwhile would stay in the room for ever.
       if (socket.connected) await socket.join(rooms.open(chatId));
+      return null;
     },
     'leave-chat': async (socket, { chatId }) => {
       await this.chats.requireMember(socket.data.principal.userId, chatId);
       await socket.leave(rooms.open(chatId));
+      return null;
     },
     typing: async (socket, { chatId, isTyping }) => {
       await this.typing.report(socket.id, socket.data.principal.userId, chatId, isTyping);
+      return null;
     },
     'subscribe-presence': async (socket, { userIds }) => ({
       presence: await this.presence.subscribe(socket, userIds),
     }),
+    'register-device': async (socket, device) => ({
+      devices: await this.devices.register(socket.data.principal, device),
+    }),
+    'remove-device': async (socket, { deviceId }) => {
+      const removal = this.devices.remove(socket.data.principal.userId, deviceId);
+      socket.data.lastWord = removal.catch(() => undefined);
+      return { devices: await removal };
+    },
     'contact-request-sent': async () => Promise.resolve(null),
   };
 }

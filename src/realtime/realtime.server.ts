@@ -5,20 +5,25 @@ import { Inject, Injectable } from '@nestjs/common';
 import { createAdapter } from '@socket.io/redis-adapter';
 import { Server } from 'socket.io';
 import { SessionsService } from '../auth/sessions.service.js';
-import { ChatsService } from '../chats/chats.service.js';
 import { Clock } from '../common/clock.js';
 import { CONFIG, type Config } from '../infra/config/config.js';
+import { HandshakeDeviceDto } from '../devices/devices.dto.js';
+import { DevicesService } from '../devices/devices.service.js';
 import { ClusterBus } from '../infra/events/cluster-bus.js';
-import { PgSignalListener, type PgSignals } from '../infra/events/pg-signals.js';
+import { PgSignalListener } from '../infra/events/pg-signals.js';
 import { isAllowedOrigin } from '../infra/http/origins.js';
 import type { Principal } from '../infra/http/request-context.js';
 import { toAppError } from '../infra/http/to-app-error.js';
+import { validateInput } from '../infra/http/validate.js';
 import { Log } from '../infra/observability/log.js';
 import { Metrics } from '../infra/observability/metrics.js';
+import { LowestMarks } from '../messages/lowest-marks.js';
 import { MessageWriter } from '../messages/message-writer.js';
 import { ReceiptsWriter } from '../messages/receipts-writer.js';
 import { PresenceService } from '../presence/presence.service.js';
 import { adapterPublisher } from './adapter-publisher.js';
+import { ChatDelivery } from './chat-delivery.js';
+import { ChatRooms } from './chat-rooms.js';
 import type { ClientServer, ClientSocket } from './client-socket.js';
 import { corkWrites } from './cork-writes.js';
 import { PresenceSubscriptions } from './presence-subscriptions.js';
@@ -26,6 +31,7 @@ import { RealtimeDispatcher } from './realtime.dispatcher.js';
 import { RealtimeFanout } from './realtime.fanout.js';
 import { RealtimeGateway } from './realtime.gateway.js';
 import { rooms } from './rooms.js';
+import { SlowSockets } from './slow-sockets.js';
 import { TypingService } from './typing.service.js';
 
 /** Largest packet a client may send, in bytes. */
@@ -38,16 +44,20 @@ const DEAF_SWEEP_MS = 1_000;
  * A device that vanished is noticed after at most the sum, and told offline five seconds later: within the 45 seconds
  * of the contract. Milliseconds.
  */
-const PING_INTERVAL_MS = 20_000;
-const PING_TIMEOUT_MS = 18_000;
+export const PINGS: PingTimes = { pingInterval: 20_000, pingTimeout: 18_000 };
 /** How often sessions that have run out are looked for among the live sockets, in milliseconds. */
 const SESSION_SWEEP_MS = 60_000;
+
+/** How often a socket is asked whether it is there, and how long it may take to answer, in milliseconds. */
+export interface PingTimes {
+  pingInterval: number;
+  pingTimeout: number;
+}
 
 /**
  * The Socket.IO server: who may connect, in which rooms they are, and when they must go.
  *
- * A socket is in its rooms before `connect` fires. Membership that changes while it connects reaches it through the
- * signal of the changing transaction, because its rooms are joined, its user's first, before its chats are read.
+ * A socket is in its rooms before `connect` fires, its user's first (see `ChatRooms`).
  */
 @Injectable()
 export class RealtimeServer {
@@ -56,13 +66,13 @@ export class RealtimeServer {
   private readonly upgraded = new Set<Duplex>();
   private cancelSweep: (() => void) | undefined;
   private deafSweep: NodeJS.Timeout | undefined;
-  /** How many removals this instance has heard of: a list of chats read before one may be too long. */
-  private removals = 0;
 
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     private readonly sessions: SessionsService,
-    private readonly chats: ChatsService,
+    private readonly devices: DevicesService,
+    private readonly chatRooms: ChatRooms,
+    private readonly delivery: ChatDelivery,
     private readonly presence: PresenceService,
     private readonly subscriptions: PresenceSubscriptions,
     private readonly typing: TypingService,
@@ -71,6 +81,7 @@ export class RealtimeServer {
     private readonly fanout: RealtimeFanout,
     private readonly messageWriter: MessageWriter,
     private readonly receiptsWriter: ReceiptsWriter,
+    private readonly lowestMarks: LowestMarks,
     private readonly signals: PgSignalListener,
     private readonly bus: ClusterBus,
     private readonly clock: Clock,
@@ -78,13 +89,12 @@ export class RealtimeServer {
     private readonly log: Log,
   ) {}
 
-  attach(httpServer: HttpServer): void {
+  attach(httpServer: HttpServer, pings: PingTimes = PINGS): void {
     const io: ClientServer = new Server(httpServer, {
       path: '/socket.io',
       serveClient: false,
       maxHttpBufferSize: MAX_PACKET_BYTES,
-      pingInterval: PING_INTERVAL_MS,
-      pingTimeout: PING_TIMEOUT_MS,
+      ...pings,
       cors: {
         origin: (origin, allow) => {
           allow(null, origin !== undefined && isAllowedOrigin(this.config.corsOrigins, origin));
@@ -97,8 +107,14 @@ export class RealtimeServer {
       connection.once('close', () => this.upgraded.delete(connection));
     });
     const { publisher, subscriber } = this.bus;
-    if (publisher && subscriber) io.adapter(createAdapter(adapterPublisher(publisher, this.log), subscriber));
+    if (publisher && subscriber) {
+      const telling = adapterPublisher(publisher, (error) => {
+        this.bus.lose(error);
+      });
+      io.adapter(createAdapter(telling, subscriber));
+    }
     corkWrites(io);
+    new SlowSockets(this.metrics, this.log).watch(io);
     this.io = io;
     this.dispatcher.use(this.gateway.handlers);
     this.fanout.start(io);
@@ -117,9 +133,6 @@ export class RealtimeServer {
     });
     this.signals.on('sessions-revoked', ({ sessionIds, reason }) => {
       for (const sessionId of sessionIds) this.closeSession(sessionId, reason);
-    });
-    this.signals.on('chat-access-changed', (signal) => {
-      this.followMembership(signal);
     });
     this.signals.onDrop(() => {
       clearInterval(this.deafSweep);
@@ -146,6 +159,7 @@ export class RealtimeServer {
     clearInterval(this.deafSweep);
     await this.dispatcher.drain();
     await Promise.all([this.messageWriter.drained(), this.receiptsWriter.drained()]);
+    await this.lowestMarks.drained();
     await this.closeTransports();
     await this.presence.settled();
   }
@@ -170,23 +184,19 @@ export class RealtimeServer {
   }
 
   private async admit(socket: ClientSocket): Promise<void> {
-    const token: unknown = socket.handshake.auth.token;
+    // A client may send null for it.
+    const auth = socket.handshake.auth as Record<string, unknown> | null;
+    const { token, deviceId, deviceName } = auth ?? {};
+    const device = validateInput(HandshakeDeviceDto, { deviceId, deviceName });
     const principal = await this.authenticate(token);
     socket.data.principal = principal;
+    const known = await this.devices.connecting(principal, device);
+    if (known !== null) socket.data.deviceId = known;
     await socket.join([rooms.user(principal.userId), rooms.session(principal.sessionId)]);
-    await socket.join(await this.presentChatRooms(principal.userId));
+    await this.chatRooms.enter(socket);
     // A revocation that came before the session's room was joined has found nobody there.
     await this.authenticate(token);
     socket.handshake.auth = {};
-  }
-
-  /** The rooms of a person's chats, read again if somebody was removed from a chat meanwhile. */
-  private async presentChatRooms(userId: string): Promise<string[]> {
-    for (;;) {
-      const { removals } = this;
-      const chatIds = await this.chats.listChatIds(userId);
-      if (removals === this.removals) return chatIds.map(rooms.chat);
-    }
   }
 
   private async authenticate(token: unknown): Promise<Principal> {
@@ -201,9 +211,11 @@ export class RealtimeServer {
 
   private connected(socket: ClientSocket): void {
     const { userId } = socket.data.principal;
+    const { deviceId } = socket.data;
     const socketId = socket.id;
     this.metrics.sockets.inc();
     this.presence.connected(userId, socketId);
+    if (deviceId !== undefined) this.devices.seen(userId, deviceId);
     socket.onAny((event: string, ...args: unknown[]) => {
       this.dispatcher.receive(socket, event, args);
     });
@@ -212,26 +224,26 @@ export class RealtimeServer {
       this.typing.socketClosed(socketId);
       this.subscriptions.unsubscribe(socketId);
       this.presence.disconnected(userId, socketId);
+      if (deviceId !== undefined) this.devices.seen(userId, deviceId);
     });
   }
 
   private closeSession(sessionId: string, reason: string): void {
-    const room = this.io?.local.in(rooms.session(sessionId));
-    room?.emit('session-revoked', { reason });
-    room?.disconnectSockets(true);
+    const namespace = this.io?.of('/');
+    for (const socketId of [...(namespace?.adapter.rooms.get(rooms.session(sessionId)) ?? [])]) {
+      const socket = namespace?.sockets.get(socketId);
+      if (socket) void this.closeAfterLastWord(socket, reason);
+    }
   }
 
-  /** Applies a change of membership to the sockets here, those still connecting included. */
-  private followMembership({ chatId, userIds, change }: PgSignals['chat-access-changed']): void {
-    const adapter = this.io?.of('/').adapter;
-    if (!adapter || change === 'block') return;
-    if (change === 'left') this.removals++;
-    for (const userId of userIds) {
-      for (const socketId of adapter.rooms.get(rooms.user(userId)) ?? []) {
-        if (change === 'joined') void adapter.addAll(socketId, new Set([rooms.chat(chatId)]));
-        else for (const room of [rooms.chat(chatId), rooms.open(chatId)]) void adapter.del(socketId, room);
-      }
+  private async closeAfterLastWord(socket: ClientSocket, reason: string): Promise<void> {
+    if (socket.data.lastWord) {
+      await socket.data.lastWord;
+      // The answer is sent in the turn in which it is known.
+      await new Promise((resolve) => setImmediate(resolve));
     }
+    socket.emit('session-revoked', { reason });
+    socket.disconnect(true);
   }
 
   /** Signals were lost: rights may have ended and chats begun meanwhile. */
@@ -243,24 +255,15 @@ export class RealtimeServer {
   }
 
   private async rejoinChats(): Promise<void> {
+    const { cuts } = this.delivery;
     for (const socket of this.io?.of('/').sockets.values() ?? []) {
       try {
-        await this.rejoinChatsOf(socket);
+        await this.chatRooms.reenter(socket);
       } finally {
         socket.emit('resync', {});
       }
     }
-  }
-
-  private async rejoinChatsOf(socket: ClientSocket): Promise<void> {
-    const chatRooms = await this.presentChatRooms(socket.data.principal.userId);
-    if (!socket.connected) return;
-    const present = new Set(chatRooms);
-    for (const room of socket.rooms) {
-      const chatRoom = room.startsWith(rooms.open('')) ? rooms.chat(room.slice(rooms.open('').length)) : room;
-      if (chatRoom.startsWith(rooms.chat('')) && !present.has(chatRoom)) await socket.leave(room);
-    }
-    await socket.join(chatRooms);
+    this.delivery.startAfresh(cuts);
   }
 
   private sweepSessions(): void {

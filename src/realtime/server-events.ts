@@ -1,7 +1,8 @@
-import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { ApiExtraModels, ApiProperty, ApiPropertyOptional, getSchemaPath } from '@nestjs/swagger';
 import { EventMessageBody, MESSAGE_STATUSES, type MessageStatus } from '../chats/message.dto.js';
-import { ChatBody } from '../chats/chats.dto.js';
+import { ChatBody, EventChatBody } from '../chats/chats.dto.js';
 import { ContactBody } from '../contacts/contacts.dto.js';
+import { DeviceBody } from '../devices/devices.dto.js';
 
 class NewMessageEvent {
   @ApiProperty()
@@ -45,6 +46,85 @@ class MessagesDeliveredEvent {
 class NewChatEvent {
   @ApiProperty({ type: ChatBody })
   chat: ChatBody;
+}
+
+class MessageDeletedEvent {
+  @ApiProperty()
+  chatId: string;
+
+  @ApiProperty()
+  messageId: string;
+
+  @ApiProperty({ type: 'integer' })
+  seq: number;
+
+  @ApiProperty({ type: 'integer' })
+  rev: number;
+
+  @ApiProperty()
+  deletedByUserId: string;
+}
+
+class MessageReactionEvent {
+  @ApiProperty()
+  chatId: string;
+
+  @ApiProperty()
+  messageId: string;
+
+  @ApiProperty({ type: 'integer' })
+  rev: number;
+
+  @ApiProperty()
+  userId: string;
+
+  @ApiProperty({ description: 'a person has one reaction: an added one replaces theirs' })
+  emoji: string;
+
+  @ApiProperty({ enum: ['added', 'removed'] })
+  action: 'added' | 'removed';
+}
+
+@ApiExtraModels(ChatBody, EventChatBody)
+class ChatUpdatedEvent {
+  @ApiProperty({
+    oneOf: [{ $ref: getSchemaPath(ChatBody) }, { $ref: getSchemaPath(EventChatBody) }],
+    description:
+      'whole when it concerns the receiver’s own settings or role, else without what is theirs alone',
+  })
+  chat: ChatBody | EventChatBody;
+}
+
+class ChatRemovedEvent {
+  @ApiProperty()
+  chatId: string;
+}
+
+class MessageHiddenEvent {
+  @ApiProperty()
+  chatId: string;
+
+  @ApiProperty()
+  messageId: string;
+}
+
+class MessageStarredEvent {
+  @ApiProperty()
+  chatId: string;
+
+  @ApiProperty()
+  messageId: string;
+
+  @ApiProperty()
+  starred: boolean;
+}
+
+class ChatClearedEvent {
+  @ApiProperty()
+  chatId: string;
+
+  @ApiProperty({ type: 'integer', description: 'the history up to here is hidden' })
+  upToSeq: number;
 }
 
 class ChatReadEvent {
@@ -100,6 +180,18 @@ class UnblockedByContactEvent {
   unblockerId: string;
 }
 
+class NotificationsClearedEvent {
+  @ApiProperty()
+  chatId: string;
+}
+
+class ContactRequestsViewedEvent {}
+
+class DevicesUpdatedEvent {
+  @ApiProperty({ type: [DeviceBody] })
+  devices: DeviceBody[];
+}
+
 class SessionRevokedEvent {
   @ApiProperty()
   reason: string;
@@ -112,7 +204,15 @@ export const SERVER_EVENTS = {
   'new-message': NewMessageEvent,
   'message-status-update': MessageStatusUpdateEvent,
   'messages-delivered': MessagesDeliveredEvent,
+  'message-edited': NewMessageEvent,
+  'message-deleted': MessageDeletedEvent,
+  'message-reaction': MessageReactionEvent,
   'new-chat': NewChatEvent,
+  'chat-updated': ChatUpdatedEvent,
+  'chat-removed': ChatRemovedEvent,
+  'message-hidden': MessageHiddenEvent,
+  'message-starred': MessageStarredEvent,
+  'chat-cleared': ChatClearedEvent,
   'chat-read': ChatReadEvent,
   'user-typing': UserTypingEvent,
   presence: PresenceEvent,
@@ -121,6 +221,9 @@ export const SERVER_EVENTS = {
   'contact-request-rejected': ContactRequestRejectedEvent,
   'blocked-by-contact': BlockedByContactEvent,
   'unblocked-by-contact': UnblockedByContactEvent,
+  'notifications-cleared': NotificationsClearedEvent,
+  'contact-requests-viewed': ContactRequestsViewedEvent,
+  'devices-updated': DevicesUpdatedEvent,
   resync: ResyncEvent,
   'session-revoked': SessionRevokedEvent,
 } as const;

@@ -1,4 +1,5 @@
-import { startApp, useApp } from '../support/app.js';
+import { CLIENT_EVENTS } from '../../src/realtime/client-events.js';
+import { startApp, useApp, type TestPerson } from '../support/app.js';
 import { makeContacts, makePair } from '../support/people.js';
 import { ConnectError } from '../support/socket.js';
 
@@ -109,7 +110,11 @@ describe('a live socket', () => {
       ],
       ['contact-request-sent', {}, 'VALIDATION_FAILED'],
     ] as const) {
-      const ack = payload === undefined ? await socket.emit(event) : await socket.emit(event, payload);
+      const args = payload === undefined ? [] : [payload];
+      const ack =
+        code === 'UNKNOWN_EVENT'
+          ? await socket.emitUndocumented(event, ...args)
+          : await socket.emit(event, ...args);
       expect([event, payload, ack.status, ack.code]).toEqual([event, payload, 'error', code]);
       expect(typeof ack.message).toBe('string');
     }
@@ -160,6 +165,57 @@ describe('rate limits on sockets', () => {
     } finally {
       await limited.close();
     }
+  });
+});
+
+describe('with rate limits', () => {
+  const limited = useApp({ env: { RATE_LIMITS: 'on' } });
+  let ann: TestPerson;
+  beforeAll(async () => {
+    ann = await limited.registerUser();
+  });
+  const isLimited = ({ code }: { code?: string | undefined }): boolean => code === 'RATE_LIMITED';
+
+  it.each([...Object.keys(CLIENT_EVENTS).filter((event) => event !== 'send-message'), 'no-such-event'])(
+    '%s may come 50 times a second on one socket, and the next socket has its own count',
+    async (event) => {
+      const [socket, other] = [await limited.connect(ann), await limited.connect(ann)];
+      const acks = await Promise.all(Array.from({ length: 120 }, () => socket.emitUndocumented(event, {})));
+      const refused = acks.filter(isLimited);
+      // A new second may have begun on the way.
+      expect(refused.length).toBeGreaterThanOrEqual(20);
+      expect(refused.length).toBeLessThanOrEqual(70);
+      for (const { retryAfterMs } of refused) expect(retryAfterMs).toBeGreaterThan(0);
+      expect(isLimited(await other.emitUndocumented(event, {}))).toBe(false);
+      expect(socket.connected).toBe(true);
+    },
+  );
+
+  it('messages are counted by the person, over all sockets and REST', async () => {
+    const { ann: sender, chatId } = await makePair(limited);
+    const sockets = [await limited.connect(sender), await limited.connect(sender)];
+    const acks = await Promise.all(
+      sockets.flatMap((socket) =>
+        Array.from({ length: 60 }, () => socket.emit('send-message', { chatId, text: 'a' })),
+      ),
+    );
+    const refused = acks.filter(isLimited);
+    expect(refused.length).toBeGreaterThan(0);
+    expect(refused.length).toBeLessThanOrEqual(60);
+    // 20 come back every second, and the burst is spent.
+    const overRest = await Promise.all(
+      Array.from({ length: 60 }, () => sender.http.post(`/api/chats/${chatId}/messages`, { text: 'b' })),
+    );
+    expect(overRest.filter(isLimited).length).toBeGreaterThan(0);
+  });
+
+  it('a flood is refused at once, not queued up', async () => {
+    const socket = await limited.connect(ann);
+    const acks = await Promise.all(
+      Array.from({ length: 3_000 }, () => socket.emitUndocumented('typing', {})),
+    );
+    expect(acks.filter(isLimited).length).toBeGreaterThan(2_500);
+    expect(socket.connected).toBe(true);
   });
 });
 

@@ -20,6 +20,8 @@ type Audience = (typeof AUDIENCE)[number];
 interface Scene {
   ann: TestPerson;
   ben: TestPerson;
+  /** Whose socket is the stranger's. */
+  eve: TestPerson;
   /** Ann's session of the two devices that are not the sending one. */
   annElsewhere: { token: string; sessionId: string };
   chatId: string;
@@ -29,6 +31,8 @@ interface Scene {
 interface Row {
   /** The receivers; nobody else may get the event. */
   reaches: readonly Audience[];
+  /** How many of them Ann's own sockets get, if not one. */
+  ownCopies?: number;
   /** True when Ann and Ben are no contacts yet. */
   betweenStrangers?: boolean;
   prepare?: (scene: Scene) => Promise<void>;
@@ -36,6 +40,7 @@ interface Row {
 }
 
 const OTHER: readonly Audience[] = ['otherPerson', 'otherPersonOtherInstance'];
+const OWN: readonly Audience[] = ['sendingSocket', 'ownOtherDevice', 'ownOtherInstance'];
 const OWN_OTHERS: readonly Audience[] = ['ownOtherDevice', 'ownOtherInstance'];
 
 let here: TestApp;
@@ -70,6 +75,61 @@ const TABLE: Record<ServerEventName, Row> = {
       await makeContacts(ann, ben);
     },
     cause: ({ ann, ben }) => ann.http.post('/api/chats', { type: 'PRIVATE', participantIds: [ben.id] }),
+  },
+  'message-edited': {
+    reaches: [...OWN_OTHERS, ...OTHER, 'sendingSocket'],
+    prepare: annWrites,
+    cause: ({ ann, chatId }) => ann.http.patch(`/api/chats/messages/${chatId}.1`, { text: 'better' }),
+  },
+  'message-deleted': {
+    reaches: [...OWN_OTHERS, ...OTHER, 'sendingSocket'],
+    prepare: annWrites,
+    cause: ({ ann, chatId }) => ann.http.delete(`/api/chats/messages/${chatId}.1?for=everyone`),
+  },
+  'message-reaction': {
+    reaches: [...OWN_OTHERS, ...OTHER, 'sendingSocket'],
+    prepare: benWrites,
+    cause: ({ ann, chatId }) => ann.http.post(`/api/chats/messages/${chatId}.1/reactions`, { emoji: '👍' }),
+  },
+  'message-hidden': {
+    reaches: ['sendingSocket', ...OWN_OTHERS],
+    prepare: benWrites,
+    cause: ({ ann, chatId }) => ann.http.delete(`/api/chats/messages/${chatId}.1?for=me`),
+  },
+  'message-starred': {
+    reaches: ['sendingSocket', ...OWN_OTHERS],
+    prepare: benWrites,
+    cause: ({ ann, chatId }) => ann.http.put(`/api/chats/messages/${chatId}.1/star`),
+  },
+  'chat-updated': {
+    reaches: ['sendingSocket', ...OWN_OTHERS],
+    cause: ({ ann, chatId }) => ann.http.patch(`/api/chats/${chatId}/settings`, { pinned: true }),
+  },
+  'chat-cleared': {
+    reaches: ['sendingSocket', ...OWN_OTHERS],
+    prepare: benWrites,
+    cause: ({ ann, chatId }) => ann.http.delete(`/api/chats/${chatId}`),
+  },
+  'chat-removed': {
+    reaches: OTHER,
+    prepare: (scene) => annMakesGroup(scene, [scene.ben]),
+    cause: ({ ann, ben, chatId }) => ann.http.delete(`/api/chats/${chatId}/members/${ben.id}`),
+  },
+  'notifications-cleared': {
+    reaches: ['sendingSocket', ...OWN_OTHERS],
+    prepare: benWrites,
+    cause: ({ ann, chatId }) => ann.http.post(`/api/notifications/clear/${chatId}`),
+  },
+  'contact-requests-viewed': {
+    reaches: ['sendingSocket', ...OWN_OTHERS],
+    betweenStrangers: true,
+    prepare: benAsks,
+    cause: ({ ann }) => ann.http.post('/api/notifications/mark-contacts-viewed'),
+  },
+  'devices-updated': {
+    reaches: ['sendingSocket', ...OWN_OTHERS],
+    cause: ({ sockets }) =>
+      sockets.sendingSocket.ok('register-device', { deviceId: 'laptop', deviceName: 'Laptop' }),
   },
   'user-typing': {
     reaches: OTHER,
@@ -134,6 +194,86 @@ const TABLE: Record<ServerEventName, Row> = {
   },
 };
 
+/** In a group the audience of some events differs. Ben is a member from the start unless the row says otherwise. */
+const GROUP_TABLE: [title: string, event: ServerEventName, row: Row][] = [
+  [
+    'a rename',
+    'chat-updated',
+    {
+      reaches: ['sendingSocket', ...OWN_OTHERS, ...OTHER],
+      // What all get, and the whole chat, in which Ann's marks have moved over the SYSTEM message.
+      ownCopies: 2,
+      cause: ({ ann, chatId }) => ann.http.patch(`/api/chats/${chatId}`, { name: 'Orchard' }),
+    },
+  ],
+  [
+    'the SYSTEM message of a rename',
+    'new-message',
+    {
+      reaches: ['sendingSocket', ...OWN_OTHERS, ...OTHER],
+      cause: ({ ann, chatId }) => ann.http.patch(`/api/chats/${chatId}`, { name: 'Orchard' }),
+    },
+  ],
+  [
+    'somebody who is added',
+    'new-chat',
+    {
+      reaches: OTHER,
+      prepare: async (scene) => {
+        await makeContacts(scene.ann, scene.eve);
+        await annMakesGroup(scene, [scene.eve]);
+      },
+      cause: ({ ann, ben, chatId }) => ann.http.post(`/api/chats/${chatId}/members`, { userIds: [ben.id] }),
+    },
+  ],
+  [
+    'a removal, among those who stay',
+    'chat-updated',
+    {
+      reaches: ['sendingSocket', ...OWN_OTHERS],
+      ownCopies: 2,
+      cause: ({ ann, ben, chatId }) => ann.http.delete(`/api/chats/${chatId}/members/${ben.id}`),
+    },
+  ],
+  [
+    'the lowest mark, which Eve’s does not hold back',
+    'message-status-update',
+    {
+      // Eve is a member, and wrote nothing.
+      reaches: OTHER,
+      prepare: async (scene) => {
+        await makeContacts(scene.ann, scene.eve);
+        await annMakesGroup(scene, [scene.ben, scene.eve]);
+        await benWrites(scene);
+        await scene.eve.http.post(`/api/chats/${scene.chatId}/messages/read`, {});
+      },
+      cause: ({ chatId, sockets }) => sockets.sendingSocket.ok('mark-read', { chatId, upToSeq: 1 }),
+    },
+  ],
+  [
+    'reading',
+    'chat-read',
+    {
+      reaches: OWN_OTHERS,
+      prepare: async (scene) => {
+        await annMakesGroup(scene, [scene.ben]);
+        await benWrites(scene);
+      },
+      cause: ({ chatId, sockets }) => sockets.sendingSocket.ok('mark-read', { chatId, upToSeq: 1 }),
+    },
+  ],
+];
+
+async function annMakesGroup(scene: Scene, others: readonly TestPerson[]): Promise<void> {
+  const participantIds = others.map(({ id }) => id);
+  const { data } = await scene.ann.http.post('/api/chats', { type: 'GROUP', name: 'Garden', participantIds });
+  scene.chatId = data.id as string;
+}
+
+async function annWrites({ ann, chatId }: Scene): Promise<void> {
+  await ann.http.post(`/api/chats/${chatId}/messages`, { text: 'mine' });
+}
+
 async function benWrites({ ben, chatId }: Scene): Promise<void> {
   await ben.http.post(`/api/chats/${chatId}/messages`, { text: 'read me' });
 }
@@ -157,7 +297,7 @@ async function makeScene(row: Row): Promise<Scene> {
     otherPersonOtherInstance: await there.connect(ben),
     stranger: await there.connect(eve),
   };
-  return { ann, ben, annElsewhere, chatId, sockets };
+  return { ann, ben, eve, annElsewhere, chatId, sockets };
 }
 
 /** A packet that everyone gets, on the same way as every other: what was emitted before it has arrived with it. */
@@ -179,24 +319,37 @@ afterAll(async () => {
   await redis.stop();
 });
 
+async function expectAudience(event: ServerEventName, row: Row): Promise<void> {
+  const scene = await makeScene(row);
+  await row.prepare?.(scene);
+  await everyoneIsUpToDate(Object.values(scene.sockets));
+  for (const socket of Object.values(scene.sockets)) socket.forget();
+
+  await row.cause(scene);
+  const copiesFor = (name: Audience): number => (OWN.includes(name) ? (row.ownCopies ?? 1) : 1);
+  for (const name of row.reaches) {
+    for (let i = 0; i < copiesFor(name); i++) await scene.sockets[name].next(event);
+  }
+  if (event !== 'resync') await everyoneIsUpToDate(Object.values(scene.sockets));
+
+  const reached = AUDIENCE.filter((name) => scene.sockets[name].all(event).length > 0);
+  expect(reached).toEqual(AUDIENCE.filter((name) => row.reaches.includes(name)));
+  if (event !== 'resync') {
+    for (const name of row.reaches) expect(scene.sockets[name].all(event)).toHaveLength(copiesFor(name));
+  }
+  for (const socket of Object.values(scene.sockets)) socket.disconnect();
+}
+
 describe.each(Object.keys(SERVER_EVENTS) as ServerEventName[])('%s', (event) => {
   const row = TABLE[event];
 
-  it(`reaches ${row.reaches.join(', ')} and nobody else`, async () => {
-    const scene = await makeScene(row);
-    await row.prepare?.(scene);
-    await everyoneIsUpToDate(Object.values(scene.sockets));
-    for (const socket of Object.values(scene.sockets)) socket.forget();
+  it(`reaches ${row.reaches.join(', ')} and nobody else`, () => expectAudience(event, row));
+});
 
-    await row.cause(scene);
-    await Promise.all(row.reaches.map((name) => scene.sockets[name].next(event)));
-    if (event !== 'resync') await everyoneIsUpToDate(Object.values(scene.sockets));
-
-    const reached = AUDIENCE.filter((name) => scene.sockets[name].all(event).length > 0);
-    expect(reached).toEqual(AUDIENCE.filter((name) => row.reaches.includes(name)));
-    if (event !== 'resync') {
-      for (const name of row.reaches) expect(scene.sockets[name].all(event)).toHaveLength(1);
-    }
-    for (const socket of Object.values(scene.sockets)) socket.disconnect();
-  });
+describe.each(GROUP_TABLE)('in a group, %s', (_title, event, row) => {
+  it(`as ${event} reaches ${row.reaches.join(', ')} and nobody else`, () =>
+    expectAudience(event, {
+      ...row,
+      prepare: row.prepare ?? ((scene) => annMakesGroup(scene, [scene.ben])),
+    }));
 });

@@ -1,0 +1,98 @@
+import { Injectable } from '@nestjs/common';
+import { EventBus } from '../../infra/events/event-bus.js';
+import {
+  LowestMarkMoved,
+  MarksAdvanced,
+  MessageCreated,
+  MessageDeleted,
+  MessageEdited,
+  MessageHidden,
+  MessageReacted,
+  MessageStarred,
+} from '../../messages/messages.events.js';
+import { ChatDelivery } from '../chat-delivery.js';
+import type { ClientServer } from '../client-socket.js';
+import { rooms } from '../rooms.js';
+
+/** Messages, what becomes of them, and how far they have come. */
+@Injectable()
+export class MessagesFanout {
+  constructor(
+    private readonly events: EventBus,
+    private readonly delivery: ChatDelivery,
+  ) {}
+
+  start(io: ClientServer): void {
+    this.startMessages();
+    this.events.on(MessageHidden, ({ userId, chatId, messageId }) => {
+      io.to(rooms.user(userId)).emit('message-hidden', { chatId, messageId });
+    });
+    this.events.on(MessageStarred, ({ userId, chatId, messageId, starred }) => {
+      io.to(rooms.user(userId)).emit('message-starred', { chatId, messageId, starred });
+    });
+    this.events.on(MarksAdvanced, (event) => {
+      this.tellOwnDevices(io, event);
+      if (event.chatType === 'PRIVATE') this.tellOtherPerson(event);
+    });
+    this.events.on(LowestMarkMoved, ({ chatId, status, upToSeq, authorIds, at }) => {
+      const update = { chatId, status, userId: null, upToSeq, at: at.toISOString() };
+      io.to(authorIds.map(rooms.user)).emit('message-status-update', update);
+    });
+  }
+
+  private startMessages(): void {
+    this.events.on(MessageCreated, ({ message, originSocketId, membersSeq }) => {
+      const { chatId } = message;
+      this.delivery.tell({
+        chatId,
+        membersSeq,
+        event: 'new-message',
+        payload: { chatId, message },
+        ...(originSocketId !== null && { except: [originSocketId] }),
+      });
+    });
+    this.events.on(MessageEdited, ({ message, membersSeq }) => {
+      const { chatId } = message;
+      this.delivery.tell({ chatId, membersSeq, event: 'message-edited', payload: { chatId, message } });
+    });
+    this.events.on(MessageDeleted, ({ membersSeq, ...payload }) => {
+      this.delivery.tell({ chatId: payload.chatId, membersSeq, event: 'message-deleted', payload });
+    });
+    this.events.on(MessageReacted, ({ membersSeq, ...payload }) => {
+      this.delivery.tell({ chatId: payload.chatId, membersSeq, event: 'message-reaction', payload });
+    });
+  }
+
+  private tellOwnDevices(io: ClientServer, { chatId, userId, readSeq, originSocketId }: MarksAdvanced): void {
+    if (readSeq === null) return;
+    const ownDevices = io.to(rooms.user(userId));
+    const told = originSocketId === null ? ownDevices : ownDevices.except(originSocketId);
+    told.emit('chat-read', { chatId, readSeq });
+  }
+
+  private tellOtherPerson(event: MarksAdvanced): void {
+    const { chatId, userId, deliveredSeq, readSeq } = event;
+    const toOthers = { chatId, membersSeq: 0, except: [rooms.user(userId)] };
+    const at = event.at.toISOString();
+    if (readSeq !== null && event.readShown) {
+      this.delivery.tell({
+        ...toOthers,
+        event: 'message-status-update',
+        payload: { chatId, status: 'READ', userId, upToSeq: readSeq, at },
+      });
+    } else if (deliveredSeq !== null) {
+      this.delivery.tell({
+        ...toOthers,
+        event: 'message-status-update',
+        payload: { chatId, status: 'DELIVERED', userId, upToSeq: deliveredSeq, at },
+      });
+      if (event.byAppOpened) {
+        this.delivery.tell({
+          ...toOthers,
+          event: 'messages-delivered',
+          payload: { chatId, userId, upToSeq: deliveredSeq },
+        });
+      }
+    }
+  }
+}
