@@ -20,13 +20,15 @@ import { AppError } from './common/errors.js';
 import { Readiness } from './health/readiness.js';
 import type { Config } from './infra/config/config.js';
 import { sendError } from './infra/http/exception.filter.js';
+import { MAX_FORM_BYTES } from './infra/http/form-reader.js';
 import { buildOpenApi } from './infra/http/openapi-document.js';
 import { isAllowedOrigin } from './infra/http/origins.js';
 import { requestContext } from './infra/http/request-context.js';
 import type { InfraParts } from './infra/infra.module.js';
 import { Log, NestLog, type LogSink } from './infra/observability/log.js';
 import { openInfra, type OpenInfra } from './infra/open-infra.js';
-import { RealtimeServer } from './realtime/realtime.server.js';
+import { serveEventsDocument } from './realtime/events-docs.js';
+import { RealtimeServer, type PingTimes } from './realtime/realtime.server.js';
 import { VERSION } from './version.js';
 
 export interface AppOptions {
@@ -39,6 +41,8 @@ export interface AppOptions {
   logSink?: LogSink;
   /** A server that listens already, and answers 503 until the application takes it over. */
   server?: Server;
+  /** When a silent socket is given up, if not as usual. */
+  pings?: PingTimes;
 }
 
 export interface RunningApp {
@@ -53,8 +57,6 @@ export interface RunningApp {
 
 /** Largest JSON body in bytes: a text of 4,096 characters, each written as an escape, fits many times. */
 const MAX_JSON_BYTES = 256 * 1024;
-/** What a form may hold besides its file, in bytes. */
-const MAX_FORM_BYTES = 1024 * 1024;
 /** Longer than the 60 s after which most load balancers let an idle connection go, so that they close it and not we. */
 const KEEP_ALIVE_MS = 75_000;
 /** How long requests may still take once the server is told to stop, in milliseconds. */
@@ -100,14 +102,16 @@ async function assemble(options: AppOptions, infra: OpenInfra, log: Log): Promis
   // In this order: Socket.IO puts itself before the listener that is there.
   adapter.serve();
   const quiet = new QuietConnections(server);
-  realtime?.attach(server);
+  realtime?.attach(server, options.pings);
   if (!server.listening) await listen(server, config);
 
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
     nest.get(Readiness).startDraining();
+    const jobsDone = infra.parts.queues.stopWorking();
     await realtime?.close();
     await closeServer(server, quiet);
+    await jobsDone;
     await nest.close();
     await infra.close();
     log.flush();
@@ -187,13 +191,16 @@ function whereItMatters(config: Config): RequestHandler {
   };
 }
 
-/** Refuses a body by its announced length: the parsers would read it to its end before they answer. */
+/**
+ * Refuses a body by its announced length: the parsers would read it to its end before they answer. Which form may be
+ * how large, its route says.
+ */
 function refuseTooLarge(config: Config): RequestHandler {
+  const { maxImageBytes, maxAudioBytes, maxVideoBytes, maxDocumentBytes } = config;
+  const maxForm = Math.max(maxImageBytes, maxAudioBytes, maxVideoBytes, maxDocumentBytes) + MAX_FORM_BYTES;
   return (request, response, next) => {
     const length = Number(request.headers['content-length'] ?? 0);
-    const isTooLarge =
-      length > MAX_JSON_BYTES &&
-      !(length <= config.maxImageBytes + MAX_FORM_BYTES && request.is('multipart/form-data'));
+    const isTooLarge = length > MAX_JSON_BYTES && !(length <= maxForm && request.is('multipart/form-data'));
     if (!isTooLarge) {
       next();
       return;
@@ -211,6 +218,7 @@ function setUpDocs(nest: INestApplication): void {
     yamlDocumentUrl: 'docs-yaml',
     customSiteTitle: 'Parley API',
   });
+  serveEventsDocument(nest, VERSION);
 }
 
 async function listen(server: Server, config: Config): Promise<void> {

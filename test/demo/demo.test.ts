@@ -92,7 +92,7 @@ describe('npm run demo', () => {
     expect(demo.out).toContain(`Sign in with the password ${DEMO_PASSWORD} as`);
     expect(demo.lines.at(-1)).toMatch(/^ {2}Health/);
     firstRows = await everyRow();
-    expect(firstRows.join('\n')).toMatch(/message: 15 rows/);
+    expect(firstRows.join('\n')).toMatch(/message: 19 rows/);
     await interrupt(demo);
   });
 
@@ -105,10 +105,17 @@ describe('npm run demo', () => {
     const ada = await signIn(url, DEMO_PEOPLE.ada.email);
     const chats = (await ada.get('/api/chats')).data;
     expect(chats).toMatchObject([
+      {
+        type: 'GROUP',
+        name: 'Moth hunters 🦋',
+        memberCount: 3,
+        unreadCount: 1,
+        lastMessage: { text: '蛾がまた来た？', reactions: [{ emoji: '👍🏽' }] },
+      },
       { name: 'Alan Turing', unreadCount: 2, my: { readSeq: 2, deliveredSeq: 3 } },
       { name: 'Grace Hopper', unreadCount: 0, lastMessage: { text: '¡Paciencia! 明日は動く。' } },
     ]);
-    const history = (await ada.get(`/api/chats/${chats[1].id}/messages`)).data.reverse();
+    const history = (await ada.get(`/api/chats/${chats[2].id}/messages`)).data.reverse();
     expect(history.map((message: { text: string }) => message.text)).toEqual(
       DEMO_CONVERSATIONS[0]?.lines.map((line) => line.text),
     );
@@ -132,7 +139,7 @@ describe('npm run demo', () => {
   it('respects what people have decided since', async () => {
     const first = npmRun('demo');
     const ada = await signIn(await addressOf(first), DEMO_PEOPLE.ada.email);
-    const [alan] = (await ada.get('/api/chats')).data[0].members.filter(
+    const [alan] = (await ada.get('/api/chats')).data[1].members.filter(
       (member: { user: { name: string } }) => member.user.name === 'Alan Turing',
     );
     expect((await ada.post('/api/contacts/block', { userId: alan.user.id })).status).toBe(200);

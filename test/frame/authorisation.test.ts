@@ -22,6 +22,8 @@ interface Stage {
   revoked: string;
   chatId: string;
   messageId: string;
+  /** Ann's, and Ben is in it. */
+  groupId: string;
   contactId: string;
   /** Two people wait for Ann's answer. */
   pending: [string, string];
@@ -34,6 +36,8 @@ interface Stage {
 
 const PASSWORD = 'a password for all';
 const TEXT = 'a text for two pairs of eyes';
+/** Where Ann is signed in too. */
+const DEVICES = ['phone of ann', 'tablet of ann'];
 let stage: Stage;
 
 beforeAll(async () => {
@@ -46,6 +50,8 @@ beforeAll(async () => {
   )) as [TestPerson, TestPerson, TestPerson, TestPerson, TestPerson, TestPerson, TestPerson];
   await leaver.http.post('/api/auth/logout');
   const chatId = await makePrivateChat(ann, ben);
+  const group = { type: 'GROUP', name: 'A group', participantIds: [ben.id] };
+  const groupId = (await ann.http.post('/api/chats', group)).data.id as string;
   const contact = (await ann.http.get('/api/contacts')).data[0] as { id: string };
   const pending = (await Promise.all(
     [one, two].map(
@@ -54,6 +60,9 @@ beforeAll(async () => {
     ),
   )) as [string, string];
   const message = await ben.http.post(`/api/chats/${chatId}/messages`, { text: TEXT });
+  for (const deviceId of DEVICES) {
+    await app.http().post('/api/auth/login', { email: ann.email, password: PASSWORD, deviceId });
+  }
   const second = await app.http().post('/api/auth/login', { email: ann.email, password: PASSWORD });
   const sessions = (await app.http(second.data.token as string).get('/api/auth/sessions')).data as {
     id: string;
@@ -72,6 +81,7 @@ beforeAll(async () => {
     revoked: leaver.token,
     chatId,
     messageId: message.data.id as string,
+    groupId,
     contactId: contact.id,
     pending,
     sessionId: sessions.find(({ current }) => current)!.id,
@@ -82,6 +92,8 @@ beforeAll(async () => {
 interface Row {
   path: string;
   body?: unknown;
+  /** One file instead of a body. */
+  form?: { name: string; fileName: string; content: string };
   /** What the stranger is told. `own`: they get an answer that holds nothing but their own. */
   stranger: 'own' | { status: number; code?: string };
   /** Who may, when it is not Ann, and what they get. */
@@ -91,6 +103,7 @@ interface Row {
 
 const NO_CHAT = { status: 404, code: 'CHAT_NOT_FOUND' };
 const NO_MESSAGE = { status: 404, code: 'MESSAGE_NOT_FOUND' };
+const NO_DEVICE = { status: 404, code: 'DEVICE_NOT_FOUND' };
 const NO_CONTACT = { status: 404, code: 'CONTACT_NOT_FOUND' };
 
 /** Routes that need no token, and why. */
@@ -103,6 +116,8 @@ const PUBLIC: Record<string, string> = {
   'POST /api/auth/register': 'makes an account',
   'POST /api/auth/login': 'gives a token',
   'POST /api/auth/refresh': 'takes a refresh token',
+  'POST /api/auth/forgot-password': 'sends a mail to the owner of the address',
+  'POST /api/auth/reset-password': 'takes a token from that mail',
 };
 
 /** In an order in which Ann can do all of it one after the other. */
@@ -113,12 +128,32 @@ const ROUTES: Record<string, (s: Stage) => Row> = {
     body: { bio: 'mine' },
     stranger: 'own',
   }),
+  'POST /api/sync': () => ({ path: '/api/sync', body: { limit: 10 }, stranger: 'own' }),
+  'GET /api/auth/export': () => ({ path: '/api/auth/export', stranger: 'own' }),
+  'GET /api/devices': () => ({ path: '/api/devices', stranger: 'own' }),
+  // No provider is configured here; whose device it is counts first.
+  'PUT /api/devices/{deviceId}/push': () => ({
+    path: `/api/devices/${encodeURIComponent(DEVICES[0]!)}/push`,
+    body: { provider: 'fcm', token: 'a token' },
+    stranger: NO_DEVICE,
+    status: 422,
+  }),
+  'DELETE /api/devices/{deviceId}': () => ({
+    path: `/api/devices/${encodeURIComponent(DEVICES[0]!)}`,
+    stranger: NO_DEVICE,
+  }),
   'GET /api/auth/sessions': () => ({ path: '/api/auth/sessions', stranger: 'own' }),
   'DELETE /api/auth/sessions/{id}': ({ sessionId }) => ({
     path: `/api/auth/sessions/${sessionId}`,
     stranger: { status: 404, code: 'SESSION_NOT_FOUND' },
   }),
   'GET /api/users': ({ ben }) => ({ path: `/api/users?ids=${ben.id}`, stranger: 'own' }),
+  'POST /api/media': () => ({
+    path: '/api/media',
+    form: { name: 'file', fileName: 'a.txt', content: 'hello' },
+    stranger: 'own',
+    status: 201,
+  }),
   // Ann's picture is part of what everybody who is signed in can find of her.
   'GET /api/media/{id}': ({ mediaId }) => ({ path: `/api/media/${mediaId}`, stranger: { status: 200 } }),
   'GET /api/contacts': () => ({ path: '/api/contacts', stranger: 'own' }),
@@ -142,7 +177,52 @@ const ROUTES: Record<string, (s: Stage) => Row> = {
     stranger: { status: 403, code: 'NOT_A_CONTACT' },
   }),
   'GET /api/chats': () => ({ path: '/api/chats', stranger: 'own' }),
+  'GET /api/notifications': () => ({ path: '/api/notifications', stranger: 'own' }),
+  'GET /api/notifications/count': () => ({ path: '/api/notifications/count', stranger: 'own' }),
+  'GET /api/notifications/all-counts': () => ({ path: '/api/notifications/all-counts', stranger: 'own' }),
+  'GET /api/notifications/push': () => ({ path: '/api/notifications/push', stranger: 'own' }),
+  'POST /api/notifications/clear/{chatId}': ({ chatId }) => ({
+    path: `/api/notifications/clear/${chatId}`,
+    stranger: NO_CHAT,
+  }),
+  'POST /api/notifications/mark-contacts-viewed': () => ({
+    path: '/api/notifications/mark-contacts-viewed',
+    stranger: 'own',
+  }),
   'GET /api/chats/{chatId}': ({ chatId }) => ({ path: `/api/chats/${chatId}`, stranger: NO_CHAT }),
+  'PATCH /api/chats/{chatId}': ({ groupId }) => ({
+    path: `/api/chats/${groupId}`,
+    body: { name: 'Another name' },
+    stranger: NO_CHAT,
+  }),
+  'PATCH /api/chats/{chatId}/settings': ({ groupId }) => ({
+    path: `/api/chats/${groupId}/settings`,
+    body: { pinned: true },
+    stranger: NO_CHAT,
+  }),
+  'GET /api/chats/{chatId}/members': ({ groupId }) => ({
+    path: `/api/chats/${groupId}/members`,
+    stranger: NO_CHAT,
+  }),
+  'POST /api/chats/{chatId}/members': ({ groupId, ben }) => ({
+    path: `/api/chats/${groupId}/members`,
+    body: { userIds: [ben.id] },
+    stranger: NO_CHAT,
+  }),
+  'PATCH /api/chats/{chatId}/members/{userId}': ({ groupId, ben }) => ({
+    path: `/api/chats/${groupId}/members/${ben.id}`,
+    body: { role: 'ADMIN' },
+    stranger: NO_CHAT,
+  }),
+  'DELETE /api/chats/{chatId}/members/{userId}': ({ groupId, ben }) => ({
+    path: `/api/chats/${groupId}/members/${ben.id}`,
+    stranger: NO_CHAT,
+  }),
+  'DELETE /api/chats/{chatId}': ({ groupId }) => ({ path: `/api/chats/${groupId}`, stranger: NO_CHAT }),
+  'POST /api/chats/{chatId}/leave': ({ groupId }) => ({
+    path: `/api/chats/${groupId}/leave`,
+    stranger: NO_CHAT,
+  }),
   'GET /api/chats/{chatId}/messages': ({ chatId }) => ({
     path: `/api/chats/${chatId}/messages`,
     stranger: NO_CHAT,
@@ -168,8 +248,47 @@ const ROUTES: Record<string, (s: Stage) => Row> = {
     body: { status: 'READ' },
     stranger: NO_MESSAGE,
   }),
+  'GET /api/chats/messages/search': () => ({
+    path: '/api/chats/messages/search?query=pairs%20of%20eyes',
+    stranger: 'own',
+  }),
   'GET /api/chats/messages/{messageId}/receipts': ({ messageId, ben }) => ({
     path: `/api/chats/messages/${messageId}/receipts`,
+    stranger: NO_MESSAGE,
+    by: ben,
+  }),
+  'PATCH /api/chats/messages/{messageId}': ({ messageId, ben }) => ({
+    path: `/api/chats/messages/${messageId}`,
+    body: { text: `${TEXT}, edited` },
+    stranger: NO_MESSAGE,
+    by: ben,
+  }),
+  'POST /api/chats/messages/{messageId}/reactions': ({ messageId }) => ({
+    path: `/api/chats/messages/${messageId}/reactions`,
+    body: { emoji: '👍' },
+    stranger: NO_MESSAGE,
+  }),
+  'GET /api/chats/messages/{messageId}/replies': ({ messageId }) => ({
+    path: `/api/chats/messages/${messageId}/replies`,
+    stranger: NO_MESSAGE,
+  }),
+  'PUT /api/chats/messages/{messageId}/star': ({ messageId }) => ({
+    path: `/api/chats/messages/${messageId}/star`,
+    stranger: NO_MESSAGE,
+  }),
+  'GET /api/chats/messages/starred': () => ({ path: '/api/chats/messages/starred', stranger: 'own' }),
+  'DELETE /api/chats/messages/{messageId}/star': ({ messageId }) => ({
+    path: `/api/chats/messages/${messageId}/star`,
+    stranger: NO_MESSAGE,
+  }),
+  'POST /api/chats/messages/{messageId}/forward': ({ messageId, chatId }) => ({
+    path: `/api/chats/messages/${messageId}/forward`,
+    body: { chatIds: [chatId] },
+    stranger: NO_MESSAGE,
+    status: 201,
+  }),
+  'DELETE /api/chats/messages/{messageId}': ({ messageId, ben }) => ({
+    path: `/api/chats/messages/${messageId}?for=everyone`,
     stranger: NO_MESSAGE,
     by: ben,
   }),
@@ -220,13 +339,24 @@ const EVENTS: Record<ClientEventName, (s: Stage) => { payload: unknown; stranger
   }),
   'mark-delivered': ({ chatId }) => ({ payload: { chatId, upToSeq: 1 }, stranger: 'CHAT_NOT_FOUND' }),
   'mark-read': ({ chatId }) => ({ payload: { chatId, upToSeq: 1 }, stranger: 'CHAT_NOT_FOUND' }),
+  'register-device': () => ({ payload: { deviceId: 'new', deviceName: 'New' }, stranger: 'own' }),
+  'remove-device': () => ({ payload: { deviceId: DEVICES[1] }, stranger: 'DEVICE_NOT_FOUND' }),
   'subscribe-presence': ({ ann }) => ({ payload: { userIds: [ann.id] }, stranger: 'own' }),
   'contact-request-sent': ({ ann }) => ({ payload: { receiverId: ann.id }, stranger: 'own' }),
 };
 
 function call(route: string, token?: string) {
   const [method = ''] = route.split(' ');
-  const { path, body } = ROUTES[route]!(stage);
+  const { path, body, form } = ROUTES[route]!(stage);
+  if (form) {
+    const disposition = `form-data; name="${form.name}"; filename="${form.fileName}"`;
+    return app.http(token).raw({
+      method,
+      path,
+      headers: { 'Content-Type': 'multipart/form-data; boundary=x' },
+      body: `--x\r\nContent-Disposition: ${disposition}\r\n\r\n${form.content}\r\n--x--\r\n`,
+    });
+  }
   const isJson = body !== undefined;
   return app.http(token).raw({
     method,
@@ -240,6 +370,7 @@ async function worldOf(people: readonly TestPerson[]): Promise<unknown> {
   const paths = [
     '/api/auth/profile',
     '/api/auth/sessions',
+    '/api/devices',
     '/api/contacts',
     '/api/contacts/pending',
     '/api/contacts/blocked',
@@ -258,8 +389,9 @@ async function worldOf(people: readonly TestPerson[]): Promise<unknown> {
 
 /** What an answer to a stranger must not hold. */
 function secrets(): string[] {
-  const { ann, ben, chatId, contactId, pending, sessionId, mediaId } = stage;
-  return [ann.id, ben.id, ann.email, ben.email, chatId, contactId, ...pending, sessionId, mediaId, TEXT];
+  const { ann, ben, chatId, groupId, contactId, pending, sessionId, mediaId } = stage;
+  const ids = [chatId, groupId, contactId, ...pending, sessionId, mediaId];
+  return [ann.id, ben.id, ann.email, ben.email, ...ids, ...DEVICES, TEXT];
 }
 
 const routes = Object.keys(ROUTES);
@@ -347,7 +479,8 @@ describe.each(events)('the event %s', (event) => {
     }
     for (const socket of [own, anns, bens]) {
       await socket!.barrier();
-      expect(socket!.received.filter((one) => one.event !== 'presence')).toEqual([]);
+      const came = socket!.received.map((one) => one.event).filter((name) => name !== 'presence');
+      expect(came).toEqual(socket === own && event === 'register-device' ? ['devices-updated'] : []);
       socket!.disconnect();
     }
     expect(await worldOf([stage.ann, stage.ben])).toEqual(before);

@@ -1,3 +1,4 @@
+import { createECDH } from 'node:crypto';
 import { readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StartupError } from '../../src/common/startup-error.js';
@@ -23,6 +24,27 @@ const BAD: Record<string, string> = {
   JWT_EXPIRES_IN: 'marker',
   REFRESH_EXPIRES_IN: '5marker',
   MAX_IMAGE_MB: '-1marker',
+  MAX_AUDIO_MB: '0marker',
+  MAX_VIDEO_MB: '1.5marker',
+  MAX_DOCUMENT_MB: 'marker',
+  CLOUDINARY_CLOUD_NAME: 'cloud\nmarker',
+  CLOUDINARY_API_KEY: 'key\nmarker',
+  CLOUDINARY_API_SECRET: 'secret\tmarker',
+  CLOUDINARY_UPLOAD_PREFIX: 'ftp://marker',
+  CLAMD_URL: 'http://marker',
+  SMTP_URL: 'https://marker',
+  MAIL_FROM: 'marker',
+  PUBLIC_URL: 'marker',
+  VAPID_PUBLIC_KEY: 'marker',
+  VAPID_PRIVATE_KEY: 'marker',
+  VAPID_SUBJECT: 'marker',
+  VAPID_CA_FILE: '/marker/authority.pem',
+  VAPID_ALLOW_PRIVATE: 'marker',
+  FCM_PROJECT_ID: 'marker project',
+  FCM_CLIENT_EMAIL: 'marker',
+  FCM_PRIVATE_KEY: 'marker',
+  FCM_API_BASE: 'marker',
+  FCM_TOKEN_URL: 'ftp://marker',
   CORS_ORIGINS: 'chat.marker.example/path',
   COOKIE_SECURE: 'marker',
   COOKIE_SAMESITE: 'marker',
@@ -91,6 +113,27 @@ describe('configuration', () => {
     expect(covered.sort()).toEqual(VARIABLES.map(({ name }) => name).sort());
   });
 
+  it.each([
+    ['VAPID_SUBJECT', 'mailto:ops@example.com', ['VAPID_PUBLIC_KEY', 'VAPID_PRIVATE_KEY']],
+    ['FCM_PROJECT_ID', 'a-project', ['FCM_CLIENT_EMAIL', 'FCM_PRIVATE_KEY']],
+  ])('%s needs what belongs to it', (name, value, others) => {
+    const problem = problemOf({ [name]: value });
+    for (const other of others) expect(problem).toContain(`${other} must be set together with`);
+  });
+
+  it('takes only two VAPID keys that belong together', () => {
+    const pair = createECDH('prime256v1');
+    pair.setPrivateKey('01'.repeat(32), 'hex');
+    const env = {
+      VAPID_PUBLIC_KEY: pair.getPublicKey('base64url'),
+      VAPID_PRIVATE_KEY: pair.getPrivateKey('base64url'),
+      VAPID_SUBJECT: 'https://chat.example.com',
+    };
+    expect(loadConfig(env).push.webpush).toMatchObject({ subject: env.VAPID_SUBJECT, allowPrivate: false });
+    const another = Buffer.alloc(32, 2).toString('base64url');
+    expect(problemOf({ ...env, VAPID_PRIVATE_KEY: another })).toContain('belongs to VAPID_PUBLIC_KEY');
+  });
+
   it('takes an empty value for none, and the first of two names for one thing', () => {
     expect(loadConfig({ PORT: '', DATABASE_URL: ' ', TRUST_PROXY: '' })).toMatchObject({ port: 3000 });
     expect(loadConfig({ ...SECRETS, APP_ENV: 'production' }).production).toBe(true);
@@ -118,6 +161,24 @@ describe('configuration', () => {
       tls: false,
     });
     expect(problemOf({ REDIS_URL: 'redis://me:%zz@cache' })).toContain('REDIS_URL must');
+  });
+
+  it.each([
+    ['tcp://clamav', { host: 'clamav', port: 3310 }],
+    ['tcp://[::1]:3311', { host: '::1', port: 3311 }],
+    ['unix:/run/clamd.ctl', { path: '/run/clamd.ctl' }],
+    ['unix:///run/clamd.ctl', { path: '/run/clamd.ctl' }],
+  ])('reads CLAMD_URL %s', (value, expected) => {
+    expect(loadConfig({ CLAMD_URL: value }).clamd).toEqual(expected);
+  });
+
+  it('reads Cloudinary whole or not at all', () => {
+    const account = { CLOUDINARY_CLOUD_NAME: 'c', CLOUDINARY_API_KEY: 'k', CLOUDINARY_API_SECRET: 's' };
+    expect(loadConfig(account).cloudinary).toEqual({ cloudName: 'c', apiKey: 'k', apiSecret: 's' });
+    expect(
+      loadConfig({ ...account, CLOUDINARY_UPLOAD_PREFIX: 'https://api-eu.cloudinary.com/' }).cloudinary,
+    ).toMatchObject({ uploadPrefix: 'https://api-eu.cloudinary.com' });
+    expect(problemOf({ ...account, CLOUDINARY_API_KEY: '' })).toContain('CLOUDINARY_API_SECRET must');
   });
 
   it.each([

@@ -119,7 +119,9 @@ describe('/docs-json', () => {
 
   it('says of every route that is not public that it needs a token, and what it answers without', () => {
     const isOpen = (name: string): boolean =>
-      / \/(health.*|metrics|)$|\/api\/auth\/(register|login|refresh)$/.test(name);
+      / \/(health.*|metrics|)$|\/api\/auth\/(register|login|refresh|forgot-password|reset-password)$/.test(
+        name,
+      );
     const wrong = operations.filter(({ name, operation }) => {
       const isClosed = (operation.security?.length ?? 0) > 0 && operation.responses['401'] !== undefined;
       return isClosed === isOpen(name);

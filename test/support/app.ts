@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import { Agent } from 'node:http';
 import pg from 'pg';
 import { createApp, type RunningApp } from '../../src/create-app.js';
+import type { PingTimes } from '../../src/realtime/realtime.server.js';
 import { loadConfig, type Config } from '../../src/infra/config/config.js';
 import { TestClock } from './clock.js';
 import { makeFolder } from './folder.js';
@@ -18,6 +19,8 @@ export interface TestAppOptions {
   /** Another running app: this one becomes a second instance on its database, secrets, files and clock. */
   shareDatabaseWith?: TestApp;
   redisUrl?: string;
+  /** When a silent socket is given up, if not as usual. */
+  pings?: PingTimes;
   /** Another way to the database than the direct one: gets its address and returns that of the way. */
   databaseVia?: (databaseUrl: string) => Promise<string>;
 }
@@ -41,7 +44,7 @@ export interface NewPerson {
   phone?: string;
 }
 
-const SECRETS = {
+export const SECRETS = {
   JWT_SECRET: 'a secret of the tests, 32 characters',
   MASTER_KEY: 'a master key of the tests, 32 chars',
 };
@@ -64,7 +67,7 @@ export class TestApp {
   }
 
   async start(): Promise<this> {
-    const { shareDatabaseWith: first, redisUrl, env, config, databaseVia } = this.options;
+    const { shareDatabaseWith: first, redisUrl, env, config, databaseVia, pings } = this.options;
     this.databaseUrl = first?.databaseUrl ?? (await cloneTemplate());
     this.dataDir = first?.dataDir ?? (await makeFolder('files'));
     const usual = loadConfig({
@@ -83,6 +86,7 @@ export class TestApp {
       databaseUrl,
       directUrl: databaseUrl,
       clock: this.clock,
+      ...(pings && { pings }),
       logSink: {
         write: (line: string) => {
           this.logs.push(line);

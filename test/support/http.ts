@@ -75,7 +75,7 @@ export class TestHttp {
 
   /** Sends a form, files after fields, as a browser does. */
   async multipart<T = Loose>(
-    method: 'POST' | 'PUT',
+    method: 'POST' | 'PUT' | 'PATCH',
     path: string,
     fields: Record<string, string>,
     files: readonly FilePart[],

@@ -25,3 +25,16 @@ export async function makePair(app: TestApp): Promise<{ ann: TestPerson; ben: Te
   ]);
   return { ann, ben, chatId: await makePrivateChat(ann, ben) };
 }
+
+/** A group of `owner` and their new contacts. Returns the chat's id. */
+export async function makeGroup(owner: TestPerson, others: readonly TestPerson[]): Promise<string> {
+  await Promise.all(others.map((other) => makeContacts(owner, other)));
+  const participantIds = others.map((other) => other.id);
+  const group = await owner.http.post<{ id: string }>('/api/chats', {
+    type: 'GROUP',
+    name: 'Garden',
+    participantIds,
+  });
+  expect(group.status).toBe(201);
+  return group.data.id;
+}

@@ -1,4 +1,5 @@
 import { io, type Socket } from 'socket.io-client';
+import { eventsOf, type EventsContract } from './events-check.js';
 
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- a test says what it expects of a payload field by field
 type Loose = any;
@@ -31,7 +32,10 @@ interface Waiter {
   resolve: (received: Received) => void;
 }
 
-/** A person's device. Every event it is sent is kept in `received`, in order. */
+/**
+ * A person's device. Every event it is sent is kept in `received`, in order, and checked against the `/docs/events` of
+ * its server: what that does not describe, or describes otherwise, fails the test.
+ */
 export class TestSocket {
   readonly received: Received[] = [];
   /** Resolves with Socket.IO's reason when the connection ends. */
@@ -39,7 +43,10 @@ export class TestSocket {
   private readonly pending: Received[] = [];
   private readonly waiters = new Set<Waiter>();
 
-  private constructor(readonly io: Socket) {
+  private constructor(
+    readonly io: Socket,
+    private readonly contract: EventsContract,
+  ) {
     this.closed = new Promise((resolve) => {
       io.once('disconnect', resolve);
     });
@@ -50,6 +57,7 @@ export class TestSocket {
 
   /** Resolves when `connect` has fired; @throws ConnectError */
   static async connect(url: string, auth: SocketAuth, transports = ['websocket']): Promise<TestSocket> {
+    const contract = await eventsOf(url);
     const client = io(url, {
       transports,
       forceNew: true,
@@ -57,7 +65,7 @@ export class TestSocket {
       autoConnect: false,
       auth,
     });
-    const socket = new TestSocket(client);
+    const socket = new TestSocket(client, contract);
     await new Promise<void>((resolve, reject) => {
       client.once('connect', resolve);
       client.once('connect_error', (error: Error & { data?: { code?: string } }) => {
@@ -73,8 +81,15 @@ export class TestSocket {
     return this.io.connected;
   }
 
-  /** Sends an event and resolves with its acknowledgement. */
+  /** Sends an event and resolves with its acknowledgement, which is checked against `/docs/events`. */
   async emit<T = Loose>(event: string, ...payload: unknown[]): Promise<Ack<T>> {
+    const ack = await this.emitUndocumented<T>(event, ...payload);
+    this.contract.checkAcknowledgement(event, ack);
+    return ack;
+  }
+
+  /** The same for an event that `/docs/events` does not know. */
+  async emitUndocumented<T = Loose>(event: string, ...payload: unknown[]): Promise<Ack<T>> {
     return (await this.io.timeout(PATIENCE_MS).emitWithAck(event, ...payload)) as Ack<T>;
   }
 
@@ -122,7 +137,7 @@ export class TestSocket {
    * wait for a later event on the same way instead.
    */
   async barrier(): Promise<void> {
-    await this.emit('barrier');
+    await this.emitUndocumented('barrier');
   }
 
   /** After a `barrier`, @throws Error if an event of this name (that `predicate` accepts) has come. */
@@ -144,6 +159,7 @@ export class TestSocket {
   }
 
   private take(received: Received): void {
+    this.contract.checkEvent(received.event, received.payload);
     this.received.push(received);
     for (const waiter of this.waiters) {
       if (!waiter.matches(received)) continue;

@@ -14,19 +14,19 @@ export const DEMO_PEOPLE = {
     name: 'Ada Lovelace',
     email: 'ada@demo.parley.test',
     bio: 'Writing programs for machines that are not there yet.',
-    story: 'chats with Grace and Alan, 2 unread messages, a request from Katherine',
+    story: 'chats with Grace and Alan, 2 unread messages, owns a group, a request from Katherine',
   },
   grace: {
     name: 'Grace Hopper',
     email: 'grace@demo.parley.test',
     bio: 'Ask me for a nanosecond.',
-    story: 'chats with Ada and Katherine',
+    story: 'chats with Ada and Katherine, a mention in a group she has not opened',
   },
   alan: {
     name: 'Alan Turing',
     email: 'alan@demo.parley.test',
     bio: 'Tea, chess, long runs.',
-    story: 'a chat with Ada, who has not read all of it',
+    story: 'a chat with Ada, who has not read all of it, and a group with her',
   },
   katherine: {
     name: 'Katherine Johnson',
@@ -50,6 +50,8 @@ export interface DemoLine {
   text: string;
   /** The line of this conversation it answers, counted from 1. */
   replyTo?: number;
+  mentions?: readonly DemoPersonKey[];
+  reactions?: Partial<Record<DemoPersonKey, string>>;
 }
 
 export interface DemoConversation {
@@ -104,5 +106,27 @@ export const DEMO_CONVERSATIONS: readonly DemoConversation[] = [
       { from: 'grace', text: 'No hurry. They go up on Friday.' },
     ],
     delivered: { katherine: 2 },
+  },
+];
+
+export interface DemoGroup {
+  name: string;
+  owner: DemoPersonKey;
+  /** Contacts of the owner. */
+  others: readonly DemoPersonKey[];
+  lines: readonly DemoLine[];
+}
+
+export const DEMO_GROUPS: readonly DemoGroup[] = [
+  {
+    name: 'Moth hunters 🦋',
+    owner: 'ada',
+    others: ['grace', 'alan'],
+    lines: [
+      { from: 'grace', text: 'The machine has stopped again.', reactions: { ada: '😱', alan: '😱' } },
+      { from: 'alan', text: 'Will it halt for good? I could not say in general.', replyTo: 1 },
+      { from: 'ada', text: '@Grace, would you look under panel F?', mentions: ['grace'] },
+      { from: 'alan', text: '蛾がまた来た？', reactions: { ada: '👍🏽' } },
+    ],
   },
 ];
