@@ -1,8 +1,9 @@
 /** The load, as a process of its own: does the one task given as JSON and sends the result to its parent. */
+import { measureGroup, type GroupTask } from './group-task.js';
 import { measureIdleSockets, type IdleTask } from './idle-task.js';
 import { measureSending, type SendTask } from './send-task.js';
 
-export type Task = SendTask | IdleTask;
+export type Task = SendTask | IdleTask | GroupTask;
 
 // The parent is gone: nobody waits for the result.
 const stop = (): void => {
@@ -10,8 +11,19 @@ const stop = (): void => {
 };
 process.once('disconnect', stop);
 const task = JSON.parse(process.argv[2] ?? '') as Task;
-const result = task.kind === 'send' ? await measureSending(task) : await measureIdleSockets(task);
+const result = await perform(task);
 process.off('disconnect', stop);
 process.send?.(result, () => {
   process.disconnect();
 });
+
+async function perform(given: Task): Promise<object> {
+  switch (given.kind) {
+    case 'send':
+      return measureSending(given);
+    case 'idle':
+      return measureIdleSockets(given);
+    case 'group':
+      return measureGroup(given);
+  }
+}

@@ -15,6 +15,8 @@ type OnAck = (ack: Ack) => void;
  */
 export class LightSocket {
   onEvent: (name: string, payload: unknown) => void = () => undefined;
+  /** Gets events as they came, `42["name",payload]`, instead of `onEvent`. */
+  onRawEvent: ((packet: string) => void) | undefined;
   /** Called when the connection ends unasked. */
   onEnd: (reason: string) => void = (reason) => {
     process.stderr.write(`A connection ended: ${reason}.\n`);
@@ -65,7 +67,9 @@ export class LightSocket {
 
   /** The first digit is Engine.IO's (0 open, 2 ping, 4 message), the second Socket.IO's (0 connect, 2 event, 3 ack). */
   private take(packet: string): void {
-    if (packet.startsWith('42')) {
+    if (this.onRawEvent !== undefined && packet.startsWith('42')) {
+      this.onRawEvent(packet);
+    } else if (packet.startsWith('42')) {
       const [name, payload] = JSON.parse(packet.slice(2)) as [string, unknown];
       this.onEvent(name, payload);
     } else if (packet.startsWith('43')) {

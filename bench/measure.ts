@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { summariseProfile } from './cpu-profile.js';
 import type { Task } from './driver.js';
+import type { GroupResult } from './group-task.js';
 import type { IdleResult } from './idle-task.js';
 import { SENDERS, type Measured, type Scenario } from './scenarios.js';
 import type { SendResult } from './send-task.js';
@@ -75,15 +76,30 @@ async function drive(
     });
     return { kind: 'idle', scenario, result };
   }
+  const postmasterPid = await server.findPostmasterPid();
+  const { warmUpSeconds, seconds } = options;
+  if (scenario.kind === 'group') {
+    const result = await load.run<GroupResult>({
+      kind: 'group',
+      ...target,
+      ...(await server.readInsides()),
+      postmasterPid,
+      members: scenario.members,
+      senders: scenario.senders,
+      warmUpSeconds,
+      seconds,
+    });
+    return { kind: 'group', scenario, result };
+  }
   const result = await load.run<SendResult>({
     kind: 'send',
     ...target,
-    postmasterPid: await server.findPostmasterPid(),
+    postmasterPid,
     over: scenario.over,
     senders: SENDERS,
     inFlight: scenario.inFlight,
-    warmUpSeconds: options.warmUpSeconds,
-    seconds: options.seconds,
+    warmUpSeconds,
+    seconds,
   });
   return { kind: 'send', scenario, result };
 }

@@ -1,5 +1,6 @@
 import type { Percentiles } from './latencies.js';
-import type { IdleScenario, Measured, SendScenario } from './scenarios.js';
+import type { GroupResult } from './group-task.js';
+import type { GroupScenario, IdleScenario, Measured, SendScenario } from './scenarios.js';
 import type { IdleResult } from './idle-task.js';
 import type { SendResult } from './send-task.js';
 import type { Memory } from './server-memory.js';
@@ -13,6 +14,22 @@ const SEND_HEAD: Row = [
   'server + PostgreSQL',
   'budget',
   '',
+  'ack p50 / p99 ms',
+  'delivery p50 / p99 ms',
+  'lost',
+  'duplicated',
+  'gaps',
+  'refused',
+  'load’s own CPU',
+];
+const GROUP_HEAD: Row = [
+  'group',
+  'messages/s',
+  'deliveries/s',
+  'server CPU ms/delivery',
+  'budget',
+  '',
+  'PostgreSQL',
   'ack p50 / p99 ms',
   'delivery p50 / p99 ms',
   'lost',
@@ -42,10 +59,12 @@ export function isFaultless(measured: Measured): boolean {
 /** The results as tables, in columns for a terminal or as Markdown. */
 export function renderTables(all: readonly Measured[], asMarkdown: boolean): string {
   const sends = all.flatMap((one) => (one.kind === 'send' ? [sendRow(one.scenario, one.result)] : []));
+  const groups = all.flatMap((one) => (one.kind === 'group' ? [groupRow(one.scenario, one.result)] : []));
   const idles = all.flatMap((one) => (one.kind === 'idle' ? [idleRow(one.scenario, one.result)] : []));
   const render = asMarkdown ? toMarkdown : toColumns;
   return [
     ...(sends.length > 0 ? [render(SEND_HEAD, sends)] : []),
+    ...(groups.length > 0 ? [render(GROUP_HEAD, groups)] : []),
     ...(idles.length > 0 ? [render(IDLE_HEAD, idles)] : []),
   ].join('\n\n');
 }
@@ -68,6 +87,26 @@ function sendRow({ title, budget }: SendScenario, result: SendResult): Row {
     String(faults.gaps),
     String(faults.refused),
     cpu.driver.toFixed(3),
+  ];
+}
+
+function groupRow({ title, budget }: GroupScenario, result: GroupResult): Row {
+  const { cpu, faults } = result;
+  return [
+    title,
+    thousands(result.perSecond),
+    thousands(result.deliveriesPerSecond),
+    cpu.server.toFixed(4),
+    `≤ ${budget.cpuMs}`,
+    verdict(cpu.server <= budget.cpuMs),
+    cpu.postgres.toFixed(4),
+    spread(result.acknowledged),
+    spread(result.delivered),
+    String(faults.lost + faults.unanswered),
+    String(faults.duplicated),
+    String(faults.gaps),
+    String(faults.refused),
+    cpu.driver.toFixed(4),
   ];
 }
 

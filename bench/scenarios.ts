@@ -1,3 +1,4 @@
+import type { GroupResult } from './group-task.js';
 import type { IdleResult } from './idle-task.js';
 import type { SendResult, SendTask } from './send-task.js';
 
@@ -25,11 +26,22 @@ export interface IdleScenario {
   budget: { bytes: number };
 }
 
-export type Scenario = SendScenario | IdleScenario;
+export interface GroupScenario {
+  kind: 'group';
+  name: string;
+  title: string;
+  members: number;
+  senders: number;
+  /** Processor milliseconds of the server per delivery. */
+  budget: { cpuMs: number };
+}
+
+export type Scenario = SendScenario | IdleScenario | GroupScenario;
 
 export const SENDERS = 20;
 const SOCKET_CPU_MS = 0.12;
 const REST_CPU_MS = 0.35;
+const DELIVERY_CPU_MS = 0.012;
 
 export const SCENARIOS: readonly Scenario[] = [
   {
@@ -64,9 +76,26 @@ export const SCENARIOS: readonly Scenario[] = [
     inFlight: 8,
     budget: { cpuMs: REST_CPU_MS },
   },
+  {
+    kind: 'group',
+    name: 'group-100',
+    title: '100 online, 8 send',
+    members: 100,
+    senders: 8,
+    budget: { cpuMs: DELIVERY_CPU_MS },
+  },
+  {
+    kind: 'group',
+    name: 'group-1024',
+    title: '1,024 online, 4 send',
+    members: 1024,
+    senders: 4,
+    budget: { cpuMs: DELIVERY_CPU_MS },
+  },
   { kind: 'idle', name: 'idle', title: 'idle sockets', budget: { bytes: 20_000 } },
 ];
 
 export type Measured =
   | { kind: 'send'; scenario: SendScenario; result: SendResult }
+  | { kind: 'group'; scenario: GroupScenario; result: GroupResult }
   | { kind: 'idle'; scenario: IdleScenario; result: IdleResult };

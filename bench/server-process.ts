@@ -7,6 +7,7 @@ import pg from 'pg';
 import { clusterPath } from '../src/infra/database/embedded/cluster.js';
 import { databaseUrl, findDatabaseFile, findFreePort } from '../src/infra/database/embedded/database-file.js';
 import { findOrphan, stopPostmaster } from '../src/infra/database/embedded/postmaster.js';
+import type { ServerInsides } from './crowd.js';
 
 const READY_POLL_MS = 100;
 const READY_MS = 60_000;
@@ -83,11 +84,27 @@ export class ServerProcess {
     return postmaster.pid;
   }
 
-  async readDatabaseFacts(): Promise<DatabaseFacts> {
+  /** What a load needs that sets itself up past the API. */
+  async readInsides(): Promise<ServerInsides> {
+    const file = await findDatabaseFile(this.dataDir);
+    if (!file) throw new Error('The server has no PostgreSQL of its own.');
+    const secrets = JSON.parse(readFileSync(join(this.dataDir, 'secrets.json'), 'utf8')) as {
+      jwtSecret: string;
+    };
+    return { databaseUrl: databaseUrl(file), jwtSecret: secrets.jwtSecret };
+  }
+
+  /** A connection to its database, past the server. The caller ends it. */
+  async connectToDatabase(): Promise<pg.Client> {
     const file = await findDatabaseFile(this.dataDir);
     if (!file) throw new Error('The server has no PostgreSQL of its own.');
     const client = new pg.Client(databaseUrl(file));
     await client.connect();
+    return client;
+  }
+
+  async readDatabaseFacts(): Promise<DatabaseFacts> {
+    const client = await this.connectToDatabase();
     try {
       const show = async (name: string): Promise<string> =>
         (await client.query<Record<string, string>>(`SHOW ${name}`)).rows[0]?.[name] ?? '';
