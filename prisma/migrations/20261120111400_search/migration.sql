@@ -14,14 +14,14 @@
 -- removal, block or repeated key can slip in between, and seq follows commit order. Media are locked too: what is
 -- attached cannot be swept away as unused. Indexes are forced because the plan is cached per connection, perhaps
 -- while the tables are still empty. What waits to be put into the search index is kept short: to put it there takes
--- some sender, or a searcher, about 10 ms instead of 40.
+-- some sender, or a searcher, tens of milliseconds instead of hundreds.
 CREATE OR REPLACE FUNCTION send_messages(
   p_inputs json, p_at timestamptz, p_media_ids uuid[], p_has_mentions boolean, p_all boolean)
 RETURNS TABLE (ord int, outcome text, seq int, chat_type text, members_seq int,
   reply_sender_id uuid, reply_type text, reply_text text, reply_deleted boolean)
 LANGUAGE plpgsql VOLATILE
 SET plan_cache_mode = force_generic_plan
-SET gin_pending_list_limit = '1MB'
+SET gin_pending_list_limit = '256kB'
 SET enable_seqscan = off
 SET enable_hashjoin = off
 SET enable_mergejoin = off
@@ -197,11 +197,14 @@ DECLARE
   -- Messages and blocks looked at without the index: at most, and before it is judged whether that leads anywhere.
   c_looks CONSTANT int := 4000;
   c_first_looks CONSTANT int := 300;
+  -- How far back the first look goes: to the activity of so many chats.
   c_first_window CONSTANT interval := '10 minutes';
+  c_first_chats CONSTANT int := 150;
   -- The clocks of two instances may differ: seq order and time order are the same but for this.
   c_skew CONSTANT interval := '5 seconds';
-  -- Messages in the first share.
+  -- Messages in the first share: at least, and as many as should hold so many hits by what was looked at.
   c_first_share CONSTANT int := 32768;
+  c_share_hits CONSTANT int := 4000;
   v_chat_ids uuid[];
   v_firsts int[];
   v_lasts int[];
@@ -213,10 +216,10 @@ DECLARE
   -- Of these, messages before the position.
   v_seen int := 0;
   v_is_worth_it boolean := true;
-  v_window interval := c_first_window;
+  v_window interval;
   v_since timestamptz;
   v_row record;
-  v_share int := c_first_share;
+  v_share int;
   v_messages int;
   v_from int := 1;
   v_to int;
@@ -248,6 +251,7 @@ BEGIN
   IF v_blocks = 0 THEN RETURN; END IF;
 
   v_next := v_lasts;
+  v_window := greatest(c_first_window, v_active_ats[1] - v_active_ats[least(c_first_chats, v_blocks)]);
   LOOP
     v_since := least(p_before_at, v_active_ats[1]) - v_window;
     FOR i IN 1 .. v_blocks LOOP
@@ -289,6 +293,7 @@ BEGIN
     v_window := v_window * least(4, greatest(1.5, 1.3 * p_limit / greatest(cardinality(v_hit_ats), 1)));
   END LOOP;
 
+  v_share := greatest(c_first_share, c_share_hits * (v_seen + 1.0) / (cardinality(v_hit_ats) + 0.5))::int;
   v_hit_chat_ids := '{}';
   v_hit_seqs := '{}';
   v_hit_ats := '{}';
