@@ -38,8 +38,8 @@ import { SearchService } from './search.service.js';
 @Module({
   imports: [UsersModule, MediaModule, ChatsModule],
   controllers: [
-    ReceiptsController,
     MessagesController,
+    ReceiptsController,
     FlagsController,
     RevisionsController,
     ReactionsController,
