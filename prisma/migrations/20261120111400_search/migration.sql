@@ -1,6 +1,5 @@
--- As before, at about two thirds of the cost: the new messages are numbered by window functions instead of a join of
--- the batch with itself, which took a step for each pair of inputs.
---
+DROP FUNCTION send_messages(json, timestamptz);
+
 -- Takes a batch of sends in one round trip.
 --
 -- p_inputs is a JSON array of { chat_id, sender_id, key, type, text, terms, media_id, reply_to_seq, mentions,
@@ -13,9 +12,10 @@
 -- The first statement locks the chats in id order; the second runs under a snapshot taken after the lock, so no
 -- removal, block or repeated key can slip in between, and seq follows commit order. Media are locked too: what is
 -- attached cannot be swept away as unused. Indexes are forced because the plan is cached per connection, perhaps
--- while the tables are still empty. What waits to be put into the search index is kept short: to put it there takes
+-- while the tables are still empty; new messages are numbered by window functions, as a join of the batch with itself
+-- takes a step for each pair of inputs. What waits to be put into the search index is kept short: to put it there takes
 -- some sender, or a searcher, tens of milliseconds instead of hundreds.
-CREATE OR REPLACE FUNCTION send_messages(
+CREATE FUNCTION send_messages(
   p_inputs json, p_at timestamptz, p_media_ids uuid[], p_has_mentions boolean, p_all boolean)
 RETURNS TABLE (ord int, outcome text, seq int, chat_type text, members_seq int,
   reply_sender_id uuid, reply_type text, reply_text text, reply_deleted boolean)
