@@ -11,7 +11,7 @@ import { FlagsRepository } from './flags.repository.js';
 import { MessageChanges } from './message-changes.js';
 import { MessageViews } from './message-views.js';
 import { MessageHidden, MessageStarred } from './messages.events.js';
-import type { MessagePage } from './messages.service.js';
+import type { MessagePage } from './history.service.js';
 
 /** What people do to messages for themselves alone: delete them for themselves, star them. */
 @Injectable()

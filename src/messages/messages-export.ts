@@ -9,7 +9,7 @@ import {
   type ExportContext,
   type ExportFile,
 } from '../users/account-export.js';
-import { MessagesService } from './messages.service.js';
+import { HistoryService } from './history.service.js';
 
 /** The messages' part of an account's export: what its owner may see in each of their chats. */
 @Injectable()
@@ -17,7 +17,7 @@ export class MessagesExport implements OnModuleInit {
   constructor(
     private readonly accountExport: AccountExport,
     private readonly chats: ChatsService,
-    private readonly messages: MessagesService,
+    private readonly history: HistoryService,
   ) {}
 
   onModuleInit(): void {
@@ -37,7 +37,7 @@ export class MessagesExport implements OnModuleInit {
   ): AsyncGenerator<readonly MessageBody[]> {
     const pages = pagesOf(async (query) => {
       const start = query.cursor === undefined ? { limit: query.limit, afterSeq: 0 } : query;
-      const { messages, page } = await this.messages.list(userId, chatId, start);
+      const { messages, page } = await this.history.list(userId, chatId, start);
       return { items: messages, nextCursor: page.nextCursor };
     });
     try {

@@ -11,6 +11,7 @@ import { RateLimit } from '../infra/http/rate-limit.guard.js';
 import type { Principal } from '../infra/http/request-context.js';
 import { UPLOAD_LIMITS } from '../media/file-kinds.js';
 import { validateInput } from '../infra/http/validate.js';
+import { HistoryService } from './history.service.js';
 import { ListMessagesQuery, SendMessageDto } from './messages.dto.js';
 import { MessagesService, type SendResult } from './messages.service.js';
 
@@ -22,6 +23,7 @@ const MEDIA_FORM = { file: 'media', json: ['mentions'], limits: UPLOAD_LIMITS };
 export class MessagesController {
   constructor(
     private readonly messages: MessagesService,
+    private readonly history: HistoryService,
     private readonly forms: FormReader,
   ) {}
 
@@ -86,7 +88,7 @@ export class MessagesController {
     @Param('chatId') chatId: string,
     @Query() query: ListMessagesQuery,
   ): Promise<Success<MessageBody[]>> {
-    const { messages, page } = await this.messages.list(me.userId, chatId, query);
+    const { messages, page } = await this.history.list(me.userId, chatId, query);
     return success('Messages of the chat.', messages, page);
   }
 }

@@ -12,6 +12,7 @@ import { ForwardingService } from './forwarding.service.js';
 import { LowestMarks } from './lowest-marks.js';
 import { LowestMarksRepository } from './lowest-marks.repository.js';
 import { MessageChanges } from './message-changes.js';
+import { HistoryService } from './history.service.js';
 import { MessageViews } from './message-views.js';
 import { MessageWriter } from './message-writer.js';
 import { MessagesController } from './messages.controller.js';
@@ -49,6 +50,7 @@ import { SearchService } from './search.service.js';
   ],
   providers: [
     MessagesService,
+    HistoryService,
     MessagesExport,
     MessageViews,
     MessagesRepository,

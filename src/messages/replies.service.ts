@@ -3,7 +3,8 @@ import { ChatsService } from '../chats/chats.service.js';
 import { Cursors } from '../infra/http/cursors.js';
 import type { PageQuery } from '../infra/http/page.dto.js';
 import { MessageViews } from './message-views.js';
-import { MessagesService, type MessagePage } from './messages.service.js';
+import type { MessagePage } from './history.service.js';
+import { MessagesService } from './messages.service.js';
 import { RepliesRepository } from './replies.repository.js';
 
 @Injectable()

@@ -6,7 +6,7 @@ import type { MessageBody } from '../chats/message.dto.js';
 import { Cursors } from '../infra/http/cursors.js';
 import { MessageViews } from './message-views.js';
 import { MessagesRepository, type MessageRow } from './messages.repository.js';
-import type { MessagePage } from './messages.service.js';
+import type { MessagePage } from './history.service.js';
 import type { SearchMessagesQuery } from './search.dto.js';
 import { SearchQuery } from './search-query.js';
 import { SearchRepository, type CandidateRow, type SearchPosition } from './search.repository.js';

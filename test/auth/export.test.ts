@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { MessagesService } from '../../src/messages/messages.service.js';
+import { HistoryService } from '../../src/messages/history.service.js';
 import { startApp, useApp, type TestPerson } from '../support/app.js';
 import { eventually } from '../support/eventually.js';
 import { makeContacts, makePair } from '../support/people.js';
@@ -136,9 +136,9 @@ describe('GET /api/auth/export', () => {
     );
     await app.sql('UPDATE chat SET last_seq = 4000 WHERE id = $1', [chatId]);
     let pagesRead = 0;
-    const messages = app.running.nest.get(MessagesService);
-    const list = messages.list.bind(messages);
-    messages.list = (readerId, ...rest) => {
+    const history = app.running.nest.get(HistoryService);
+    const list = history.list.bind(history);
+    history.list = (readerId, ...rest) => {
       if (readerId === ann.id) pagesRead++;
       return list(readerId, ...rest);
     };
