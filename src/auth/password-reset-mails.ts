@@ -119,20 +119,21 @@ export class PasswordResetMails implements OnModuleInit, BeforeApplicationShutdo
     const account = await this.users.findCredentials(emailKey);
     if (!account) return;
     const { userId, passwordHash } = account;
-    const { email, name } = await this.users.getProfile(userId);
+    const { email } = await this.users.getProfile(userId);
     const token = randomBytes(32).toString('base64url');
     const expiresAt = new Date(this.clock.nowMs() + TOKEN_TTL_MS);
     await this.resets.putToken({ userId, tokenHash: hashToken(token), emailKey, passwordHash, expiresAt });
-    await this.mailer.send({ to: email, subject: 'A new password', text: this.textFor(name, token) });
+    await this.mailer.send({ to: email, subject: 'A new password', text: this.textFor(token) });
   }
 
-  private textFor(name: string, token: string): string {
+  /** Without the account's name: whoever made the account has chosen it, and it would be our mail that says it. */
+  private textFor(token: string): string {
     const { publicUrl } = this.config.mail;
     const way =
       publicUrl === undefined
         ? `Enter this code where you asked for it:\n\n${token}`
         : `Choose one here:\n\n${publicUrl}/reset-password?token=${token}`;
-    return `Hello ${name},
+    return `Hello,
 
 somebody, probably you, asked for a new password for your account.
 ${way}

@@ -35,13 +35,12 @@ export class ResetLimits {
   /**
    * Counts a wish for a mail.
    *
-   * @returns false when the account has had its mails, of which the last still serves
-   * @throws AppError RATE_LIMITED for an address that asks too often
+   * @returns false when the account has had its mails, of which the last still serves, or the address asks too often
    */
   async admit(email: string, ip: string | undefined): Promise<boolean> {
     if (!this.config.rateLimits) return true;
     const address = await this.byAddress.penalty(ip ?? 'unknown');
-    if (address.consumedPoints > PER_ADDRESS) throw this.refusal(address.msBeforeNext);
+    if (address.consumedPoints > PER_ADDRESS) return false;
     const key = createHash('sha256').update(emailKeyOf(email)).digest('base64url');
     return (await this.byAccount.penalty(key)).consumedPoints <= MAILS_PER_ACCOUNT;
   }

@@ -75,7 +75,7 @@ export class ChatsService implements OnModuleInit {
   async createPrivate(creatorId: string, dto: CreateChatDto): Promise<{ chat: ChatBody; created: boolean }> {
     const [otherId = '', ...more] = dto.participantIds;
     const problems: ErrorDetail[] = (['name', 'image'] as const).flatMap((field) =>
-      dto[field] === undefined ? [] : { field, message: 'is for a GROUP' },
+      (dto[field] ?? undefined) === undefined ? [] : { field, message: 'is for a GROUP' },
     );
     if (more.length > 0) problems.push(NOT_ONE_PERSON);
     if (problems.length > 0) throw validationError(problems);

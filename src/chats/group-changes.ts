@@ -77,7 +77,7 @@ export class GroupChanges {
       };
       const done = await change({ tx, me, at, say, sayMembers });
       const last = messages.at(-1);
-      if (last) await this.repository.moveMarks(tx, chatId, userId, last.seq);
+      if (last) await this.repository.moveMarks(tx, chatId, userId, last.seq, at);
       return { result: done, said: messages, membersSeq: lastMembersSeq };
     });
     if (said.length > 0) {

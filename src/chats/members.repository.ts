@@ -147,11 +147,23 @@ export class MembersRepository {
   }
 
   /** Moves a person's marks over a message of their own making, as sending does. */
-  async moveMarks(tx: PrismaTransaction, chatId: string, userId: string, seq: number): Promise<void> {
-    await tx.member.updateMany({
-      where: { chatId, userId, leftAt: null },
-      data: { deliveredSeq: seq, readSeq: seq, shownReadSeq: seq, markedUnread: false },
-    });
+  async moveMarks(
+    tx: PrismaTransaction,
+    chatId: string,
+    userId: string,
+    seq: number,
+    at: Date,
+  ): Promise<void> {
+    await tx.$executeRaw`
+      WITH moved AS (
+        UPDATE member SET delivered_seq = ${seq}::int, read_seq = ${seq}::int, shown_read_seq = ${seq}::int,
+          marked_unread = false
+        WHERE chat_id = ${chatId}::uuid AND user_id = ${userId}::uuid AND left_at IS NULL
+        RETURNING chat_id, user_id)
+      INSERT INTO receipt (chat_id, user_id, kind, through_seq, at)
+      SELECT m.chat_id, m.user_id, k.kind, ${seq}::int, ${at}
+      FROM moved m CROSS JOIN unnest('{DELIVERED,READ}'::receipt_kind[]) AS k (kind)
+      ON CONFLICT DO NOTHING`;
   }
 
   /** Who takes each group over when `ownerId` goes: the oldest admin, else the oldest member; none of an empty one. */
@@ -212,7 +224,8 @@ export class MembersRepository {
   async forget(tx: PrismaTransaction, userId: string, at: Date): Promise<void> {
     await tx.member.updateMany({ where: { userId, leftAt: null }, data: { leftAt: at } });
     await tx.$executeRaw`
-      UPDATE chat SET created_by_id = NULL
-      WHERE id IN (SELECT chat_id FROM member WHERE user_id = ${userId}::uuid) AND created_by_id = ${userId}::uuid`;
+      UPDATE chat SET created_by_id = nullif(created_by_id, ${userId}::uuid)
+      WHERE id IN (SELECT chat_id FROM member WHERE user_id = ${userId}::uuid)
+        AND (type = 'PRIVATE' OR created_by_id = ${userId}::uuid)`;
   }
 }

@@ -91,7 +91,7 @@ export class MembersService {
    * Removes somebody. Once this has returned, nothing that is committed later reaches them.
    *
    * @throws AppError CHAT_NOT_FOUND, NOT_A_GROUP, NOT_A_GROUP_ADMIN, NOT_THE_GROUP_OWNER for an admin who removes the
-   *   owner or another admin, MEMBER_NOT_FOUND, UNPROCESSABLE for oneself
+   *   owner, MEMBER_NOT_FOUND, UNPROCESSABLE for oneself
    */
   async remove(userId: string, chatId: string, memberId: string): Promise<void> {
     assertAdmin(await this.changes.require(userId, chatId));
@@ -109,7 +109,7 @@ export class MembersService {
         const roles = await this.repository.lockMembers(tx, chatId, [userId, memberId]);
         const role = roles.get(memberId);
         if (!role) throw new AppError('MEMBER_NOT_FOUND');
-        if (role !== 'MEMBER') assertOwner(me);
+        if (role === 'OWNER') assertOwner(me);
         const names = await this.repository.namesOf(tx, [userId, memberId]);
         const seq = await sayMembers(groupTexts.removed(names.get(userId) ?? '', names.get(memberId) ?? ''));
         await this.repository.leave(tx, memberId, [chatId], [seq], at);

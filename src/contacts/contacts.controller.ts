@@ -64,7 +64,7 @@ export class ContactsController {
   @Patch('request/:contactId/accept')
   @ApiOperation({ summary: 'Accept a request', description: 'Only the person who was asked can.' })
   @ApiSuccess({ description: 'the contact', type: ContactBody })
-  @ApiFailures('CONTACT_NOT_FOUND', 'CONFLICT')
+  @ApiFailures('CONTACT_NOT_FOUND', 'FORBIDDEN', 'CONFLICT')
   async accept(
     @CurrentUser() me: Principal,
     @Param('contactId') contactId: string,
@@ -75,7 +75,7 @@ export class ContactsController {
   @Delete('request/:contactId/reject')
   @ApiOperation({ summary: 'Decline a request', description: 'Only the person who was asked can.' })
   @ApiSuccess({ description: 'the request is gone' })
-  @ApiFailures('CONTACT_NOT_FOUND', 'CONFLICT')
+  @ApiFailures('CONTACT_NOT_FOUND', 'FORBIDDEN', 'CONFLICT')
   async reject(@CurrentUser() me: Principal, @Param('contactId') contactId: string): Promise<Success<null>> {
     await this.contacts.reject(me.userId, contactId);
     return success('The request is declined.', null);

@@ -70,14 +70,14 @@ export class ContactsService {
     return { contact: await this.viewOne(meId, contact), accepted };
   }
 
-  /** @throws AppError CONTACT_NOT_FOUND unless the caller is the addressee, CONFLICT if it is accepted already */
+  /** @throws AppError FORBIDDEN for who asked, CONTACT_NOT_FOUND for all but the two, CONFLICT if it is accepted already */
   async accept(meId: string, contactId: string): Promise<ContactBody> {
     const contact = await this.answer(meId, contactId, (tx, pending) => this.setAccepted(tx, pending));
     this.events.publish(new ContactAccepted(contact.id, contact.requesterId, contact.addresseeId));
     return this.viewOne(meId, contact);
   }
 
-  /** @throws AppError CONTACT_NOT_FOUND unless the caller is the addressee, CONFLICT if it is accepted already */
+  /** @throws AppError FORBIDDEN for who asked, CONTACT_NOT_FOUND for all but the two, CONFLICT if it is accepted already */
   async reject(meId: string, contactId: string): Promise<void> {
     const contact = await this.answer(meId, contactId, (tx, pending) => this.removeRow(tx, pending));
     this.events.publish(new ContactRejected(contact.id, contact.requesterId, contact.addresseeId));
@@ -226,6 +226,9 @@ export class ContactsService {
     answer: (tx: PrismaTransaction, pending: ContactRow) => Promise<ContactRow>,
   ): Promise<ContactRow> {
     const known = await this.findContact(contactId);
+    if (known?.requesterId === meId) {
+      throw new AppError('FORBIDDEN', { message: 'Only who was asked answers a request.' });
+    }
     if (known?.addresseeId !== meId) throw new AppError('CONTACT_NOT_FOUND');
     const pair = pairOf(known.requesterId, known.addresseeId);
     return this.prisma.inTransaction(async (tx) => {

@@ -55,7 +55,7 @@ export class DevicesController {
     @Param('deviceId') deviceId: string,
     @Body() body: RegisterPushDto,
   ): Promise<Success<DeviceBody>> {
-    const device = await this.devices.registerPush(me.userId, deviceId, body);
+    const device = await this.devices.registerPush(me, deviceId, body);
     return success('Notifications go there.', device);
   }
 }

@@ -8,8 +8,14 @@ import { isPushConfigured } from '../infra/config/push-config.js';
 import { PrismaService } from '../infra/database/prisma.service.js';
 import { EventBus } from '../infra/events/event-bus.js';
 import type { Principal } from '../infra/http/request-context.js';
+import { validateInput } from '../infra/http/validate.js';
 import { DeviceSightings } from './device-sightings.js';
-import type { DeviceBody, HandshakeDeviceDto, RegisterDeviceDto, RegisterPushDto } from './devices.dto.js';
+import {
+  RegisterDeviceDto,
+  type DeviceBody,
+  type HandshakeDeviceDto,
+  type RegisterPushDto,
+} from './devices.dto.js';
 import { DevicesUpdated } from './devices.events.js';
 import { DevicesRepository, type DeviceRow } from './devices.repository.js';
 import { findPushProblems, registrationOf } from './push-registration.js';
@@ -107,18 +113,21 @@ export class DevicesService implements OnModuleInit {
   }
 
   /**
-   * Sends the device's notifications to this subscription or token, which is taken from any other device that has it.
+   * Sends the device's notifications to this subscription or token, which is taken from any other device that has it. A
+   * device that is not known yet is registered in the caller's session.
    * Publishes DevicesUpdated.
    *
    * @throws AppError DEVICE_NOT_FOUND, PROVIDER_UNAVAILABLE, VALIDATION_FAILED for what does not fit the provider or
    *   leads into a private network
    */
-  async registerPush(userId: string, deviceId: string, push: RegisterPushDto): Promise<DeviceBody> {
+  async registerPush(caller: Principal, deviceId: string, push: RegisterPushDto): Promise<DeviceBody> {
+    const { userId } = caller;
     const isDevice = (one: DeviceBody): boolean => one.deviceId === deviceId;
-    if (!(await this.list(userId)).some(isDevice)) throw new AppError('DEVICE_NOT_FOUND');
     if (!isPushConfigured(this.config.push, push.provider)) throw new AppError('PROVIDER_UNAVAILABLE');
     const problems = findPushProblems(push, this.config.push.webpush?.allowPrivate ?? false);
     if (problems.length > 0) throw validationError(problems);
+    if (!(await this.list(userId)).some(isDevice))
+      await this.register(caller, validateInput(RegisterDeviceDto, { deviceId }));
     const registration = registrationOf(push);
     const losers = await this.prisma.inTransaction(async (tx) => {
       const now = this.clock.now();

@@ -136,25 +136,37 @@ async function findTextType(localPath: string, fileName: string | null): Promise
     await handle.read(head, 0, head.length, 0);
     const text = decodeText(head, size > head.length);
     if (text === null) return null;
-    if (/^\s*(?:<\?xml[^>]*>|<!--[\s\S]*?-->|<!DOCTYPE[^>]*>|\s)*<svg[\s>]/i.test(text))
-      return 'image/svg+xml';
+    if (beginsWithSvg(text)) return 'image/svg+xml';
     if (/^BEGIN:VCARD\b/i.test(text)) return 'text/vcard';
     if (/^BEGIN:VCALENDAR\b/i.test(text)) return 'text/calendar';
     if (/^\s*[[{]/.test(text) && size <= MAX_JSON_BYTES && isJson(await readFile(localPath, 'utf8'))) {
       return 'application/json';
     }
-    return TEXT_TYPES[/\.(\w+)$/.exec(fileName ?? '')?.[1]?.toLowerCase() ?? ''] ?? 'text/plain';
+    return TEXT_TYPES.get(/\.(\w+)$/.exec(fileName ?? '')?.[1]?.toLowerCase() ?? '') ?? 'text/plain';
   } finally {
     await handle.close();
   }
 }
 
 /** Text that is shown alike whatever it is called. */
-const TEXT_TYPES: Readonly<Record<string, string>> = {
-  csv: 'text/csv',
-  tsv: 'text/tab-separated-values',
-  md: 'text/markdown',
-};
+const TEXT_TYPES: ReadonlyMap<string, string> = new Map([
+  ['csv', 'text/csv'],
+  ['tsv', 'text/tab-separated-values'],
+  ['md', 'text/markdown'],
+]);
+
+const BEFORE_ROOT = /\s+|<\?xml[^>]*>|<!--[\s\S]*?-->|<!DOCTYPE[^>]*>/iy;
+
+/** What may stand before the root is skipped piece by piece: one expression for all of it would try every division. */
+function beginsWithSvg(text: string): boolean {
+  let at = 0;
+  for (;;) {
+    BEFORE_ROOT.lastIndex = at;
+    if (!BEFORE_ROOT.test(text)) break;
+    at = BEFORE_ROOT.lastIndex;
+  }
+  return /^<svg[\s>/]/i.test(text.slice(at, at + 5));
+}
 
 /** What no text holds: control characters but for white space, form feed and escape. */
 // eslint-disable-next-line no-control-regex -- it is about control characters

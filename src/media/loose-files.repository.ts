@@ -68,6 +68,19 @@ export class LooseFilesRepository {
     return rows.map(({ key, storage, mime_type }) => ({ key, storage, mimeType: mime_type }));
   }
 
+  /** Gives those of the files that no medium holds to the caller alone, as `claimDue` does. */
+  async claim(keys: readonly string[], againAt: Date): Promise<StoredFile[]> {
+    const rows = await this.database.query<LooseRow>(
+      {
+        name: 'loose-files.claim',
+        text: `UPDATE loose_file SET removing = true, due_at = $2 WHERE key = ANY ($1)
+          RETURNING key, storage, mime_type`,
+      },
+      [keys, againAt],
+    );
+    return rows.map(({ key, storage, mime_type }) => ({ key, storage, mimeType: mime_type }));
+  }
+
   /** For files that are gone. */
   async delete(keys: readonly string[]): Promise<void> {
     await this.database.query(

@@ -91,6 +91,24 @@ export class MediaFiles {
     });
   }
 
+  /**
+   * Removes files after a transaction that called `claim` has failed. It may have been committed all the same, its
+   * answer lost: what a medium holds stays, and what cannot be looked at now is left to the sweep.
+   */
+  async abandon(files: readonly StoredFile[]): Promise<void> {
+    const againAt = new Date(this.clock.nowMs() + TRY_AGAIN_AFTER_MS);
+    try {
+      await this.discard(
+        await this.loose.claim(
+          files.map(({ key }) => key),
+          againAt,
+        ),
+      );
+    } catch (error) {
+      this.log.error({ err: error }, 'files that nobody holds could not be removed');
+    }
+  }
+
   /** Removes a batch of loose files that are due; false when there was nothing to do. */
   async sweep(): Promise<boolean> {
     const againAt = new Date(this.clock.nowMs() + TRY_AGAIN_AFTER_MS);

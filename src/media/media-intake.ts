@@ -59,7 +59,7 @@ export class MediaIntake {
     try {
       await this.prisma.inTransaction((tx) => this.commit(tx, stored, ownerId));
     } catch (error) {
-      await this.files.discard(stored.files);
+      await this.files.abandon(stored.files);
       // The account went while its file was received, and its session with it.
       if (isMissingReference(error)) throw new AppError('SESSION_REVOKED', { cause: error });
       throw error;
@@ -75,7 +75,7 @@ export class MediaIntake {
     return {
       id: stored.row.id,
       attach: (tx, ownerId) => this.commit(tx, stored, ownerId),
-      discard: () => this.files.discard(stored.files),
+      discard: () => this.files.abandon(stored.files),
     };
   }
 

@@ -5,6 +5,8 @@ import { ACCEPTED_PICTURES, PICTURE_FORMATS } from './file-kinds.js';
 
 /** A small file can hold a picture of billions of pixels: above this, all frames counted, it is not decoded. */
 const MAX_PIXELS = 50_000_000;
+/** Decoding AVIF takes six seconds and half a gigabyte for as many: a file of 2 kB may hold them. */
+const MAX_HEIF_PIXELS = 16_000_000;
 const MAX_PROFILE_SIDE = 1024;
 const THUMBNAIL_SIDE = 256;
 const MAX_SECONDS = 20;
@@ -94,7 +96,8 @@ async function look(localPath: string, mimeType: string): Promise<Look> {
   const { format, width, height, pages = 1, hasAlpha } = await sharp(localPath, LIMITS).metadata();
   if (decoder === undefined || format !== decoder) throw unreadable();
   const isAnimated = pages > 1 && (decoder === 'gif' || decoder === 'webp');
-  if (width * height * (isAnimated ? pages : 1) > MAX_PIXELS) throw tooManyPixels();
+  const mostPixels = decoder === 'heif' ? MAX_HEIF_PIXELS : MAX_PIXELS;
+  if (width * height * (isAnimated ? pages : 1) > mostPixels) throw tooManyPixels(mostPixels);
   return { decoder, width, height, hasAlpha, isAnimated };
 }
 
@@ -127,18 +130,19 @@ async function converting<T>(work: () => Promise<T>): Promise<T> {
     return await slots.run(work);
   } catch (error) {
     if (error instanceof AppError) throw error;
-    if (error instanceof Error && /exceeds pixel limit/i.test(error.message)) throw tooManyPixels(error);
+    if (error instanceof Error && /exceeds pixel limit/i.test(error.message))
+      throw tooManyPixels(MAX_PIXELS, error);
     throw unreadable(error);
   }
 }
 
 function unreadable(cause?: unknown): AppError {
-  return new AppError('UNPROCESSABLE', { message: 'The picture cannot be read.', cause });
+  return new AppError('UNSUPPORTED_MEDIA_TYPE', { message: 'The picture cannot be read.', cause });
 }
 
-function tooManyPixels(cause?: unknown): AppError {
-  return new AppError('UNPROCESSABLE', {
-    message: `The picture has too many pixels: ${MAX_PIXELS / 1_000_000} million are the most.`,
+function tooManyPixels(most: number, cause?: unknown): AppError {
+  return new AppError('PAYLOAD_TOO_LARGE', {
+    message: `The picture has too many pixels: ${most / 1_000_000} million are the most.`,
     cause,
   });
 }

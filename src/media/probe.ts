@@ -1,5 +1,6 @@
 import { parseFile } from 'music-metadata';
 import { FileWindow } from './file-window.js';
+import { hasTooManyFrames } from './id3-tag.js';
 import { readIsoMedia } from './iso-media.js';
 import { readMatroska } from './matroska.js';
 import { NO_FACTS, plausible, type MediaFacts } from './media-facts.js';
@@ -25,6 +26,7 @@ export async function probe(localPath: string, mimeType: string): Promise<MediaF
 }
 
 async function probeSound(localPath: string): Promise<MediaFacts> {
+  if (await hasTooManyFrames(localPath)) return NO_FACTS;
   let timer: NodeJS.Timeout | undefined;
   const tooLate = new Promise<null>((resolve) => {
     timer = setTimeout(resolve, PATIENCE_MS, null);

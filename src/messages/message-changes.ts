@@ -16,6 +16,8 @@ export interface LockedMessage {
   row: MessageRow;
   /** Those of the row's revision, in the order in which they were given. */
   reactions: ReactionRow[];
+  /** Present members who may not see the message, and so hear of no change of it. */
+  blindIds: string[];
 }
 
 /** See `MessageChanges.frameOf`. */
@@ -53,7 +55,9 @@ export class MessageChanges {
       const row = await this.repository.findMessageIn(tx, userId, chatId, seq);
       if (!row || seq < membership.firstSeq) throw new AppError('MESSAGE_NOT_FOUND');
       const reactions = row.rev > 1 ? await this.repository.listReactionsIn(tx, chatId, seq) : [];
-      return work(tx, { membership, row, reactions });
+      // Who came after it came with a SYSTEM message above it.
+      const blindIds = membership.membersSeq > seq ? await this.repository.listBlindIn(tx, chatId, seq) : [];
+      return work(tx, { membership, row, reactions, blindIds });
     });
   }
 

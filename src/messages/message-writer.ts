@@ -44,6 +44,8 @@ const MAX_IN_FLIGHT = 4;
 /** A statement that takes longer, in milliseconds, waits for somebody's lock: the other chats go on without it. */
 const STUCK_AFTER_MS = 25;
 const MAX_BATCH = 256;
+/** UTF-16 units of text in one call: what it commits is told in one turn, and must not look like too much to read. */
+const MAX_BATCH_TEXT = 64 * 1024;
 /** Sends that may wait; beyond it the database does not keep up, and waiting longer helps nobody. */
 const MAX_WAITING = 20_000;
 
@@ -137,9 +139,16 @@ export class MessageWriter {
   private takeBatch(): Pending[] {
     const batch: Pending[] = [];
     const rest: Pending[] = [];
+    let text = 0;
     for (const pending of this.waiting) {
-      if (batch.length < MAX_BATCH && !this.busyChats.has(pending.row.chat_id)) batch.push(pending);
-      else rest.push(pending);
+      // What does not fit ends the batch: nothing of its chat may overtake it.
+      const isFull = batch.length >= MAX_BATCH || text >= MAX_BATCH_TEXT;
+      if (isFull || this.busyChats.has(pending.row.chat_id)) {
+        rest.push(pending);
+        continue;
+      }
+      batch.push(pending);
+      text += pending.row.text?.length ?? 0;
     }
     this.waiting = rest;
     for (const { row } of batch) this.busyChats.add(row.chat_id);

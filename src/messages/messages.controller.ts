@@ -15,7 +15,7 @@ import { HistoryService } from './history.service.js';
 import { ListMessagesQuery, SendMessageDto } from './messages.dto.js';
 import { MessagesService, type SendResult } from './messages.service.js';
 
-const MEDIA_FORM = { file: 'media', json: ['mentions'], limits: UPLOAD_LIMITS };
+const MEDIA_FORM = { file: 'media', lists: ['mentions'], limits: UPLOAD_LIMITS };
 
 @ApiTags('Messages')
 @ApiBearerAuth()

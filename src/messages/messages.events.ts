@@ -17,11 +17,12 @@ export class MessageCreated {
   ) {}
 }
 
-/** Its sender changed the text of a message. */
+/** Its sender changed the text of a message. `blindIds` are members who may not see it. */
 export class MessageEdited {
   constructor(
     readonly message: EventMessageBody,
     readonly membersSeq: number,
+    readonly blindIds: readonly string[],
   ) {}
 }
 
@@ -34,6 +35,7 @@ export class MessageDeleted {
     readonly rev: number,
     readonly deletedByUserId: string,
     readonly membersSeq: number,
+    readonly blindIds: readonly string[],
   ) {}
 }
 
@@ -47,6 +49,7 @@ export class MessageReacted {
     readonly emoji: string,
     readonly action: 'added' | 'removed',
     readonly membersSeq: number,
+    readonly blindIds: readonly string[],
   ) {}
 }
 

@@ -119,6 +119,19 @@ export class MessagesRepository {
     );
   }
 
+  /** A message of the person's own, also if they have hidden it from themselves since. */
+  async findSent(senderId: string, chatId: string, seq: number): Promise<MessageRow | null> {
+    const rows = await this.database.query<MessageRow>(
+      {
+        name: 'messages.find-sent',
+        text: `SELECT ${MESSAGE_COLUMNS} FROM message m ${MESSAGE_JOINS}
+          WHERE m.chat_id = $2 AND m.seq = $3 AND m.sender_id = $1`,
+      },
+      [senderId, chatId, seq],
+    );
+    return rows[0] ?? null;
+  }
+
   /** The message as the reader has it; null if there is none or the reader has hidden it. */
   async findMessage(readerId: string, chatId: string, seq: number): Promise<MessageRow | null> {
     const rows = await this.database.query<MessageRow>({ name: 'messages.find', text: FIND_MESSAGE }, [
@@ -240,6 +253,17 @@ export class MessagesRepository {
     return tx.$queryRaw<ReactionRow[]>`
       SELECT chat_id, seq, user_id, emoji FROM reaction
       WHERE chat_id = ${chatId}::uuid AND seq = ${seq} ORDER BY rev`;
+  }
+
+  /** The present members who joined after a message, or have cleared it, and see no reply that quotes it. */
+  async listBlindIn(tx: PrismaTransaction, chatId: string, seq: number): Promise<string[]> {
+    const rows = await tx.$queryRaw<{ user_id: string }[]>`
+      SELECT m.user_id FROM member m
+      WHERE m.chat_id = ${chatId}::uuid AND m.left_at IS NULL AND greatest(m.joined_seq, m.cleared_seq) >= ${seq}
+        AND NOT EXISTS (
+          SELECT FROM message r
+          WHERE r.chat_id = m.chat_id AND r.reply_to_seq = ${seq} AND r.seq > greatest(m.joined_seq, m.cleared_seq))`;
+    return rows.map((row) => row.user_id);
   }
 
   /** Whether a block stands between the two people of a private chat, as it is in `tx`. */

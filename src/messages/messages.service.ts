@@ -164,7 +164,7 @@ export class MessagesService implements OnModuleInit {
     { row, retried }: Written,
     originSocketId: string | null,
   ): Promise<SendResult> {
-    const message = await this.getMessage(senderId, { chatId, seq: row.seq });
+    const message = await this.getSent(senderId, { chatId, seq: row.seq });
     if (retried) {
       const event = await this.toEvent(message);
       this.events.publish(new MessageCreated(event, originSocketId, row.chat_type, row.members_seq));
@@ -243,13 +243,13 @@ export class MessagesService implements OnModuleInit {
     }));
   }
 
-  private async getMessage(readerId: string, address: MessageAddress): Promise<MessageBody> {
+  private async getSent(senderId: string, address: MessageAddress): Promise<MessageBody> {
     const [row, membership] = await Promise.all([
-      this.repository.findMessage(readerId, address.chatId, address.seq),
-      this.chats.requireMember(readerId, address.chatId),
+      this.repository.findSent(senderId, address.chatId, address.seq),
+      this.chats.requireMember(senderId, address.chatId),
     ]);
-    const others = await this.chats.othersMarks(readerId, address.chatId);
-    const [body] = await this.views.of(readerId, row ? [row] : [], () => ({ mine: membership, others }));
+    const others = await this.chats.othersMarks(senderId, address.chatId);
+    const [body] = await this.views.of(senderId, row ? [row] : [], () => ({ mine: membership, others }));
     if (!body) throw new AppError('MESSAGE_NOT_FOUND');
     return body;
   }

@@ -36,7 +36,7 @@ export class ReactionsService {
   async react(userId: string, messageId: string, text: string): Promise<MessageBody> {
     const emoji = canonicalEmoji(text);
     const { message, change } = await this.changes.change(userId, messageId, async (tx, locked) => {
-      const { row, reactions, membership } = locked;
+      const { row, reactions, membership, blindIds } = locked;
       if (row.type === 'SYSTEM') {
         throw new AppError('UNPROCESSABLE', { message: 'Nobody reacts to what the server says of a group.' });
       }
@@ -46,7 +46,7 @@ export class ReactionsService {
       if (before === emoji) return { message: locked, change: null } satisfies Reacted;
       const rev = await this.revisions.bump(tx, row);
       const others = reactions.filter((reaction) => reaction.user_id !== userId);
-      const revised = { membership, row: { ...row, rev } };
+      const revised = { membership, row: { ...row, rev }, blindIds };
       if (emoji !== null) {
         await this.repository.put(tx, row, userId, emoji, rev, this.clock.now());
         const own = { chat_id: row.chat_id, seq: row.seq, user_id: userId, emoji };
@@ -73,6 +73,7 @@ export class ReactionsService {
           change.emoji,
           change.action,
           membership.membersSeq,
+          message.blindIds,
         ),
       );
     }

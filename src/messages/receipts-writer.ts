@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Clock } from '../common/clock.js';
+import { toAppError } from '../infra/http/to-app-error.js';
 import { Log } from '../infra/observability/log.js';
 import { Metrics } from '../infra/observability/metrics.js';
 import { ReceiptsRepository, type AdvancedRow, type MarkRow } from './receipts.repository.js';
@@ -112,11 +113,18 @@ export class ReceiptsWriter {
     } catch (error) {
       if (batch.length > 1)
         this.log.warn({ err: error, size: batch.length }, 'a batch of marks failed: trying each alone');
+      // Without a database there is no use in trying each.
+      let unavailable = isUnavailable(error) ? error : undefined;
       for (const merged of batch) {
+        if (unavailable !== undefined) {
+          rejectAll(merged, unavailable);
+          continue;
+        }
         try {
           await this.commit([merged]);
         } catch (ownError) {
-          for (const waiter of merged.waiters) waiter.reject(ownError);
+          if (isUnavailable(ownError)) unavailable = ownError;
+          rejectAll(merged, ownError);
         }
       }
     }
@@ -135,6 +143,10 @@ export class ReceiptsWriter {
   }
 }
 
+function rejectAll({ waiters }: Merged, error: unknown): void {
+  for (const waiter of waiters) waiter.reject(error);
+}
+
 function toRow({ mark }: Merged): MarkRow {
   return { chat_id: mark.chatId, user_id: mark.userId, delivered: mark.delivered, read: mark.read };
 }
@@ -151,4 +163,8 @@ function merge(one: Mark, other: Mark): Mark {
 function maxOrNull(one: number | null, other: number | null): number | null {
   if (one === null) return other;
   return other === null ? one : Math.max(one, other);
+}
+
+function isUnavailable(error: unknown): boolean {
+  return toAppError(error).code === 'NOT_READY';
 }

@@ -51,9 +51,16 @@ export class ReceiptsService {
   /** The app was opened on a device: everything that waits is delivered. Answers the chats in which something was. */
   async deliverPending(userId: string, originSocketId: string | null): Promise<MarksBody[]> {
     const chatIds = await this.repository.listUndelivered(userId);
-    return Promise.all(
-      chatIds.map((chatId) => this.advance('DELIVERED', { userId, chatId, originSocketId }, true)),
+    const delivered = await Promise.all(
+      chatIds.map((chatId) =>
+        this.advance('DELIVERED', { userId, chatId, originSocketId }, true).catch((error: unknown) => {
+          // They were removed from it a moment ago.
+          if (error instanceof AppError && error.code === 'CHAT_NOT_FOUND') return null;
+          throw error;
+        }),
+      ),
     );
+    return delivered.filter((marks) => marks !== null);
   }
 
   private async advance(kind: Kind, report: Report, byAppOpened: boolean): Promise<MarksBody> {

@@ -54,7 +54,7 @@ export class RevisionsService {
     });
     if (isNew) {
       const event = this.changes.eventBodyOf(edited, frame);
-      this.events.publish(new MessageEdited(event, edited.membership.membersSeq));
+      this.events.publish(new MessageEdited(event, edited.membership.membersSeq, edited.blindIds));
     }
     return this.changes.bodyOf(edited);
   }
@@ -66,21 +66,25 @@ export class RevisionsService {
    * @throws AppError MESSAGE_NOT_FOUND, NOT_YOUR_MESSAGE, DELETE_WINDOW, UNPROCESSABLE for a SYSTEM message
    */
   async deleteForEveryone(userId: string, messageId: string): Promise<void> {
-    const { row, membership, rev } = await this.changes.change(userId, messageId, async (tx, message) => {
-      const { row, membership } = message;
-      if (row.type === 'SYSTEM') {
-        throw new AppError('UNPROCESSABLE', { message: 'What the server says of a group stays in it.' });
-      }
-      const mayAlways = isGroupAdmin(membership);
-      if (row.sender_id !== userId && !mayAlways) throw new AppError('NOT_YOUR_MESSAGE');
-      if (row.deleted_at) return { row, membership, rev: null };
-      if (!mayAlways && this.ageOf(row) > DELETE_WINDOW_MS) throw new AppError('DELETE_WINDOW');
-      return { row, membership, rev: await this.repository.empty(tx, row, this.clock.now()) };
-    });
+    const { row, membership, rev, blindIds } = await this.changes.change(
+      userId,
+      messageId,
+      async (tx, message) => {
+        const { row, membership, blindIds } = message;
+        if (row.type === 'SYSTEM') {
+          throw new AppError('UNPROCESSABLE', { message: 'What the server says of a group stays in it.' });
+        }
+        const mayAlways = isGroupAdmin(membership);
+        if (row.sender_id !== userId && !mayAlways) throw new AppError('NOT_YOUR_MESSAGE');
+        if (row.deleted_at) return { row, membership, rev: null, blindIds };
+        if (!mayAlways && this.ageOf(row) > DELETE_WINDOW_MS) throw new AppError('DELETE_WINDOW');
+        return { row, membership, rev: await this.repository.empty(tx, row, this.clock.now()), blindIds };
+      },
+    );
     if (rev === null) return;
     const { chat_id: chatId, seq } = row;
     this.events.publish(
-      new MessageDeleted(chatId, idOf(chatId, seq), seq, rev, userId, membership.membersSeq),
+      new MessageDeleted(chatId, idOf(chatId, seq), seq, rev, userId, membership.membersSeq, blindIds),
     );
     if (row.media_id !== null) await this.media.releaseUnused([row.media_id]);
   }

@@ -7,7 +7,8 @@ export interface CandidateRow {
   chat_id: string;
   seq: number;
   created_at: Date;
-  text: string;
+  /** Null when it was deleted while the search ran. */
+  text: string | null;
 }
 
 /** Where a search goes on: after this message. */

@@ -13,6 +13,8 @@ import { SearchRepository, type CandidateRow, type SearchPosition } from './sear
 
 /** How many candidates are read at once when many of them may turn out not to hold the query. */
 const LOOSE_STEP = 200;
+/** How many candidates one page looks at: of texts made for it, all may hold the terms and none the query. */
+const MAX_CANDIDATES = 2_000;
 
 /** Full-text search in what a person may see. */
 @Injectable()
@@ -41,38 +43,43 @@ export class SearchService {
       seq: Number(position[2]),
     };
     const query = new SearchQuery(dto.query);
-    const hits = query.terms.length === 0 ? [] : await this.find(userId, chatId, query, before, limit + 1);
+    const { hits, goesOnAt } = await this.find(userId, chatId, query, before, limit + 1);
     const shown = hits.slice(0, limit);
     const last = shown.at(-1);
+    const next = last && hits.length > limit ? positionOf(last) : goesOnAt;
     return {
       messages: await this.bodiesOf(userId, shown),
       page: {
-        nextCursor:
-          last && hits.length > limit
-            ? this.cursors.encode(scope, [last.created_at.toISOString(), last.chat_id, last.seq])
-            : null,
+        nextCursor: next && this.cursors.encode(scope, [next.at.toISOString(), next.chatId, next.seq]),
       },
     };
   }
 
-  /** The index proposes, the texts decide. */
+  /**
+   * The index proposes, the texts decide. After `MAX_CANDIDATES` that were not what they seemed the page ends, with
+   * `goesOnAt` as its end.
+   */
   private async find(
     userId: string,
     chatId: string | null,
     query: SearchQuery,
     start: SearchPosition | null,
     wanted: number,
-  ): Promise<CandidateRow[]> {
+  ): Promise<{ hits: CandidateRow[]; goesOnAt: SearchPosition | null }> {
     const hits: CandidateRow[] = [];
+    if (query.terms.length === 0) return { hits, goesOnAt: null };
     const step = query.isLoose ? Math.max(wanted, LOOSE_STEP) : wanted;
     let before = start;
-    for (;;) {
+    for (let looked = 0; looked < MAX_CANDIDATES; looked += step) {
       const candidates = await this.repository.listCandidates(userId, chatId, query.terms, before, step);
-      hits.push(...candidates.filter(({ text }) => query.isIn(text)));
+      hits.push(...candidates.filter(({ text }) => text !== null && query.isIn(text)));
       const last = candidates.at(-1);
-      if (!last || candidates.length < step || hits.length >= wanted) return hits.slice(0, wanted);
-      before = { at: last.created_at, chatId: last.chat_id, seq: last.seq };
+      if (!last || candidates.length < step || hits.length >= wanted) {
+        return { hits: hits.slice(0, wanted), goesOnAt: null };
+      }
+      before = positionOf(last);
     }
+    return { hits, goesOnAt: before };
   }
 
   private async bodiesOf(userId: string, hits: readonly CandidateRow[]): Promise<MessageBody[]> {
@@ -93,6 +100,10 @@ export class SearchService {
     const visible = found.filter((row) => row.seq >= (marksOf(row)?.mine.firstSeq ?? Infinity));
     return this.views.of(userId, visible, (row) => marksOf(row) ?? NO_MARKS);
   }
+}
+
+function positionOf({ created_at: at, chat_id: chatId, seq }: CandidateRow): SearchPosition {
+  return { at, chatId, seq };
 }
 
 const NO_MARK = { deliveredSeq: 0, readSeq: 0 };

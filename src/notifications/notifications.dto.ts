@@ -17,15 +17,19 @@ export class ChatCountBody {
   mentionCount: number;
 }
 
-export class ChatNotificationBody extends ChatCountBody {
-  @ApiProperty({ type: ChatBody })
-  chat: ChatBody;
+/** An unread chat with how often it mentions the caller. */
+export class ChatNotificationBody extends ChatBody {
+  @ApiProperty({ description: 'its `id`, as the counts name it' })
+  chatId: string;
+
+  @ApiProperty({
+    type: 'integer',
+    description: 'unread messages that mention the caller and are neither deleted nor hidden',
+  })
+  mentionCount: number;
 }
 
-export class ContactRequestNotificationBody {
-  @ApiProperty({ type: ContactBody })
-  contact: ContactBody;
-
+export class ContactRequestNotificationBody extends ContactBody {
   @ApiProperty({ description: 'whether it was there at the last `mark-contacts-viewed`' })
   viewed: boolean;
 }

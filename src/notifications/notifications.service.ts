@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { ChatsService } from '../chats/chats.service.js';
-import { IncomingRequestsService, type IncomingRequest } from '../contacts/incoming-requests.service.js';
+import { IncomingRequestsService } from '../contacts/incoming-requests.service.js';
 import { EventBus } from '../infra/events/event-bus.js';
 import { Cursors } from '../infra/http/cursors.js';
 import type { Page } from '../infra/http/envelope.js';
@@ -10,6 +10,7 @@ import { ReceiptsService } from '../messages/receipts.service.js';
 import type {
   ChatCountBody,
   ChatNotificationBody,
+  ContactRequestNotificationBody,
   NotificationCountsBody,
   NotificationsBody,
 } from './notifications.dto.js';
@@ -101,7 +102,7 @@ export class NotificationsService {
       // Who was removed in between does not see the chat.
       items: shown.flatMap((row) => {
         const chat = viewOf.get(row.chat_id);
-        return chat ? [Object.assign(toCount(row), { chat })] : [];
+        return chat ? [Object.assign(chat, toCount(row))] : [];
       }),
       next: nextOf(rows, limit, (row) => ({ at: row.updated_at.toISOString(), id: row.chat_id })),
     };
@@ -111,12 +112,12 @@ export class NotificationsService {
     meId: string,
     from: Position,
     limit: number,
-  ): Promise<{ items: IncomingRequest[]; next: Position }> {
+  ): Promise<{ items: ContactRequestNotificationBody[]; next: Position }> {
     if (from === 'end') return { items: [], next: 'end' };
     const after = from === 'start' ? null : { createdAt: new Date(from.at), id: from.id };
     const requests = await this.requests.list(meId, after, limit + 1);
     return {
-      items: requests.slice(0, limit),
+      items: requests.slice(0, limit).map(({ contact, viewed }) => Object.assign(contact, { viewed })),
       next: nextOf(requests, limit, ({ contact }) => ({ at: contact.createdAt, id: contact.id })),
     };
   }

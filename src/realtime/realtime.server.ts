@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Server as HttpServer } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { Inject, Injectable } from '@nestjs/common';
@@ -30,12 +31,13 @@ import { PresenceSubscriptions } from './presence-subscriptions.js';
 import { RealtimeDispatcher } from './realtime.dispatcher.js';
 import { RealtimeFanout } from './realtime.fanout.js';
 import { RealtimeGateway } from './realtime.gateway.js';
+import { refuseFloods } from './refuse-floods.js';
 import { rooms } from './rooms.js';
 import { SlowSockets } from './slow-sockets.js';
 import { TypingService } from './typing.service.js';
 
 /** Largest packet a client may send, in bytes. */
-const MAX_PACKET_BYTES = 256 * 1024;
+const MAX_PACKET_BYTES = 1_000_000;
 /** How long a socket may take to read what was written before it is closed, in milliseconds. */
 const CLOSE_PATIENCE_MS = 3_000;
 /** How often they are looked up while signals cannot be heard, in milliseconds. */
@@ -113,6 +115,7 @@ export class RealtimeServer {
       });
       io.adapter(createAdapter(telling, subscriber));
     }
+    refuseFloods(io);
     corkWrites(io);
     new SlowSockets(this.metrics, this.log).watch(io);
     this.io = io;
@@ -256,12 +259,20 @@ export class RealtimeServer {
 
   private async rejoinChats(): Promise<void> {
     const { cuts } = this.delivery;
-    for (const socket of this.io?.of('/').sockets.values() ?? []) {
-      try {
-        await this.chatRooms.reenter(socket);
-      } finally {
-        socket.emit('resync', {});
+    let waiting = [...(this.io?.of('/').sockets.values() ?? [])];
+    while (waiting.length > 0 && cuts === this.delivery.cuts) {
+      const failed: ClientSocket[] = [];
+      for (const socket of waiting) {
+        try {
+          await this.chatRooms.reenter(socket);
+          socket.emit('resync', {});
+        } catch (error) {
+          this.log.error({ err: error }, 'memberships could not be looked up again: they are once more');
+          failed.push(socket);
+        }
       }
+      waiting = failed.filter((socket) => socket.connected);
+      if (waiting.length > 0) await sleep(DEAF_SWEEP_MS, undefined, { ref: false });
     }
     this.delivery.startAfresh(cuts);
   }

@@ -115,7 +115,7 @@ describe('who may do what', () => {
     'remove an admin': {
       run: (me, id) => remove(me, id, cast.OtherAdmin),
       Owner: 200,
-      Admin: NO_OWNER,
+      Admin: 200,
       Member: NO_ADMIN,
     },
     'remove the owner': {
@@ -586,12 +586,12 @@ describe('races', () => {
     expect(await expectNoGaps(app, chatId)).toBe(0);
   });
 
-  it('refuse to remove who has become an admin, and who has gone, before the lock is had', async () => {
+  it('refuse to remove who has become the owner, and who has gone, before the lock is had', async () => {
     const [ann, ben, cid] = await makeFriends(app, ['Ann', 'Ben', 'Cid']);
     const chatId = await createGroup(ann, [ben.id, cid.id]);
     await setRole(ann, chatId, ben, 'ADMIN');
     const act = () => remove(ben, chatId, cid);
-    const promote = `UPDATE member SET role = 'ADMIN' WHERE chat_id = $1 AND user_id = $2`;
+    const promote = `UPDATE member SET role = 'OWNER' WHERE chat_id = $1 AND user_id = $2`;
     expect(await changeWhileWaiting(app, chatId, act, promote, [chatId, cid.id])).toMatchObject({
       code: 'NOT_THE_GROUP_OWNER',
     });

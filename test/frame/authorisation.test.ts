@@ -131,11 +131,11 @@ const ROUTES: Record<string, (s: Stage) => Row> = {
   'POST /api/sync': () => ({ path: '/api/sync', body: { limit: 10 }, stranger: 'own' }),
   'GET /api/auth/export': () => ({ path: '/api/auth/export', stranger: 'own' }),
   'GET /api/devices': () => ({ path: '/api/devices', stranger: 'own' }),
-  // No provider is configured here; whose device it is counts first.
+  // No provider is configured here.
   'PUT /api/devices/{deviceId}/push': () => ({
     path: `/api/devices/${encodeURIComponent(DEVICES[0]!)}/push`,
     body: { provider: 'fcm', token: 'a token' },
-    stranger: NO_DEVICE,
+    stranger: { status: 422, code: 'PROVIDER_UNAVAILABLE' },
     status: 422,
   }),
   'DELETE /api/devices/{deviceId}': () => ({

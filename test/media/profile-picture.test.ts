@@ -151,14 +151,14 @@ describe('what is no picture', () => {
     const bomb = makeBomb(50_000, 50_000);
     expect(bomb.length).toBeLessThan(200);
     const answer = await leavesNothing(() => upload(ann, part(bomb)));
-    expect([answer.status, answer.code]).toEqual([422, 'UNPROCESSABLE']);
+    expect([answer.status, answer.code]).toEqual([413, 'PAYLOAD_TOO_LARGE']);
     expect(answer.body.message).toBe('The picture has too many pixels: 50 million are the most.');
   });
 
   it('is refused: a damaged picture', async () => {
     const whole = await makePicture('jpeg', 600, 600, '#c0ffee');
     const answer = await leavesNothing(() => upload(ann, part(whole.subarray(0, whole.length / 2))));
-    expect([answer.status, answer.code]).toEqual([422, 'UNPROCESSABLE']);
+    expect([answer.status, answer.code]).toEqual([415, 'UNSUPPORTED_MEDIA_TYPE']);
   });
 
   it('is refused: a file above the limit', async () => {

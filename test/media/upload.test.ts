@@ -288,7 +288,7 @@ describe('a picture', () => {
 
   it('is refused when a small file has too many pixels', async () => {
     const answer = await keepingAll(app, () => upload(ann, makeBomb(50_000, 50_000), 'a.png'));
-    expect([answer.status, answer.code]).toEqual([422, 'UNPROCESSABLE']);
+    expect([answer.status, answer.code]).toEqual([413, 'PAYLOAD_TOO_LARGE']);
   });
 
   it('is refused when all its frames together have too many pixels', async () => {
@@ -303,13 +303,13 @@ describe('a picture', () => {
       .toBuffer();
     expect(long.length).toBeLessThan(500_000);
     const answer = await keepingAll(app, () => upload(ann, long, 'a.gif'));
-    expect([answer.status, answer.code]).toEqual([422, 'UNPROCESSABLE']);
+    expect([answer.status, answer.code]).toEqual([413, 'PAYLOAD_TOO_LARGE']);
   });
 
   it('is refused when it is damaged', async () => {
     const whole = await makePicture('jpeg', 600, 600, '#c0ffee');
     const answer = await keepingAll(app, () => upload(ann, whole.subarray(0, whole.length / 2)));
-    expect([answer.status, answer.code]).toEqual([422, 'UNPROCESSABLE']);
+    expect([answer.status, answer.code]).toEqual([415, 'UNSUPPORTED_MEDIA_TYPE']);
   });
 });
 
@@ -333,4 +333,23 @@ describe('sound and film that lie', () => {
     const media = await uploaded(ann, content);
     expect(await bytesOf(app, media.url)).toEqual(content);
   });
+});
+
+describe('a text that is made to be hard to tell', () => {
+  it.each([
+    ['comments before nothing', `${'<!---->'.repeat(9_000)}x`, 'text/plain'],
+    ['white space before nothing', `${' '.repeat(60_000)}x`, 'text/plain'],
+    ['comments before a picture', `${'<!-- a -->\n'.repeat(100)}<svg xmlns="x"/>`, 'image/svg+xml'],
+  ])('is told: %s', async (_name, text, mimeType) => {
+    const answer = await upload(ann, Buffer.from(text), 'a.bin');
+    expect(answer).toMatchObject({ status: 201, data: { kind: 'DOCUMENT', mimeType } });
+  });
+
+  it.each(['constructor', '__proto__', 'toString'])(
+    'is a text, whatever it is called: a.%s',
+    async (extension) => {
+      const answer = await upload(ann, Buffer.from('hello'), `a.${extension}`);
+      expect(answer).toMatchObject({ status: 201, data: { mimeType: 'text/plain' } });
+    },
+  );
 });

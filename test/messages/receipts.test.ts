@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import pg from 'pg';
 import { useApp, type TestPerson } from '../support/app.js';
-import { makePair } from '../support/people.js';
+import { eventually } from '../support/eventually.js';
+import { makeGroup, makePair } from '../support/people.js';
 
 const app = useApp();
 
@@ -362,5 +364,34 @@ describe('bad reports', () => {
     expect(await socket.emit('mark-read', { chatId })).toMatchObject({ code: 'VALIDATION_FAILED' });
     const answer = await ben.http.patch(`/api/chats/messages/${chatId}.1/status`, { status: 'SEEN' });
     expect(answer).toMatchObject({ status: 400, code: 'VALIDATION_FAILED' });
+  });
+});
+
+describe('opening the app', () => {
+  it('delivers what there is, also while the person is removed from one of the chats', async () => {
+    const [ann, ben] = [await app.registerUser(), await app.registerUser()];
+    const chatId = await makeGroup(ann, [ben]);
+    await ann.http.post(`/api/chats/${chatId}/messages`, { text: 'hello' });
+    const socket = await app.connect(ben);
+    const other = new pg.Client({ connectionString: app.databaseUrl });
+    await other.connect();
+    await other.query('BEGIN');
+    await other.query('SELECT FROM member WHERE chat_id = $1 AND user_id = $2 FOR UPDATE', [chatId, ben.id]);
+    const opened = socket.emit('app-opened');
+    await eventually(
+      () =>
+        app.sql(
+          `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%advance_marks%'
+             AND datname = current_database()`,
+        ),
+      (waiting) => waiting.length > 0,
+    );
+    await other.query('UPDATE member SET left_at = now(), left_seq = 1 WHERE chat_id = $1 AND user_id = $2', [
+      chatId,
+      ben.id,
+    ]);
+    await other.query('COMMIT');
+    await other.end();
+    expect(await opened).toMatchObject({ status: 'success', data: { delivered: [] } });
   });
 });

@@ -272,3 +272,12 @@ describe('order', () => {
     expect(live).toHaveLength(120);
   });
 });
+
+it('answers the first message again, also to a sender who has deleted it for themselves', async () => {
+  const { ann, chatId } = await makePair(app);
+  const body = { text: 'once', clientId: 'once' };
+  const first = await ann.http.post(`/api/chats/${chatId}/messages`, body);
+  await ann.http.delete(`/api/chats/messages/${first.data.id}?for=me`);
+  const again = await ann.http.post(`/api/chats/${chatId}/messages`, body);
+  expect([again.status, again.data]).toEqual([200, first.data]);
+});

@@ -147,3 +147,22 @@ describe('while the signals of PostgreSQL cannot be heard', () => {
     }
   });
 });
+
+describe('what was sent before somebody joined', () => {
+  it('is not told them when it is changed', async () => {
+    const [ann, ben, cid] = [await app.registerUser(), await app.registerUser(), await app.registerUser()];
+    const chatId = await makeGroup(ann, [ben]);
+    await makeContacts(ann, cid);
+    const { id } = (await ann.http.post(`/api/chats/${chatId}/messages`, { text: 'before' })).data;
+    const [bens, cids] = [await app.connect(ben), await app.connect(cid)];
+    await ann.http.post(`/api/chats/${chatId}/members`, { userIds: [cid.id] });
+    await cids.next('new-chat');
+    await ann.http.patch(`/api/chats/messages/${id}`, { text: 'edited' });
+    await ben.http.post(`/api/chats/messages/${id}/reactions`, { emoji: '👍' });
+    await ann.http.delete(`/api/chats/messages/${id}?for=everyone`);
+    for (const event of ['message-edited', 'message-reaction', 'message-deleted']) {
+      await bens.next(event);
+      await cids.expectNone(event);
+    }
+  });
+});

@@ -516,3 +516,13 @@ it('shows people whose profile changed to those who know them alone', async () =
   expect(page!.users).toEqual([]);
   expect(page!.chats).toEqual([]);
 });
+
+it('tells that the other person of a private chat, who has never done anything in it, is gone', async () => {
+  const { ann, ben } = await makePair(app);
+  const device = new SyncStore(ann.http);
+  await device.sync();
+  const { status } = await ben.http.delete('/api/auth/delete-profile', { password: ben.password });
+  expect(status).toBe(200);
+  await device.sync();
+  await expectRebuilt(device, ann.http);
+});

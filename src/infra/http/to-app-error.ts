@@ -30,6 +30,7 @@ const UNAVAILABLE_CODES = [
   'EPIPE',
   'ENOTFOUND',
   'P1001',
+  'P2028',
   'P1008',
   'P2024',
 ];

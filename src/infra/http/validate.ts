@@ -11,6 +11,8 @@ interface DtoShape {
 }
 
 const MAX_DEPTH = 16;
+/** More values than any request has; to look at each costs time. */
+const MAX_VALUES = 10_000;
 const MAX_NAME_SHOWN = 100;
 /** A request with more wrong with it than this is not a mistake, and its answer must not outgrow it. */
 const MAX_PROBLEMS = 30;
@@ -33,11 +35,12 @@ export function validateInput<T extends object>(dto: DtoClass<T>, input: unknown
   }
   const shape = shapeOf(dto);
   const problems: ErrorDetail[] = [];
+  const budget = { values: MAX_VALUES };
   for (const key of Object.keys(input)) {
     if (problems.length >= MAX_PROBLEMS) throw validationError(problems);
     if (!shape.declared.has(key))
       problems.push({ field: key.slice(0, MAX_NAME_SHOWN), message: 'is not a field of this request' });
-    else checkValue((input as Record<string, unknown>)[key], key, 1, problems);
+    else checkValue((input as Record<string, unknown>)[key], key, 1, problems, budget);
   }
   const accepted = problems.length === 0 ? input : withoutFields(input, problems);
   const instance =
@@ -80,22 +83,37 @@ function shapeOf(dto: DtoClass): DtoShape {
   return shape;
 }
 
-function checkValue(value: unknown, path: string, depth: number, problems: ErrorDetail[]): void {
+function checkValue(
+  value: unknown,
+  path: string,
+  depth: number,
+  problems: ErrorDetail[],
+  budget: { values: number },
+): void {
+  budget.values--;
   if (typeof value === 'string') {
     if (value.includes('\u0000')) problems.push({ field: path, message: 'must not contain U+0000' });
     else if (!value.isWellFormed()) problems.push({ field: path, message: 'must be well-formed Unicode' });
   } else if (typeof value === 'object' && value !== null) {
+    if (ArrayBuffer.isView(value)) {
+      problems.push({ field: path, message: 'must not be binary' });
+      return;
+    }
     if (depth >= MAX_DEPTH) {
       problems.push({ field: path, message: `must not be nested deeper than ${MAX_DEPTH} levels` });
       return;
     }
     for (const key of Object.keys(value)) {
       if (problems.length >= MAX_PROBLEMS) return;
+      if (budget.values <= 0) {
+        problems.push({ field: path, message: `must not hold more than ${MAX_VALUES} values` });
+        return;
+      }
       const childPath = `${path}.${key}`;
       if (!Array.isArray(value) && key in Object.prototype) {
         problems.push({ field: childPath, message: 'is not a field of this request' });
       } else {
-        checkValue((value as Record<string, unknown>)[key], childPath, depth + 1, problems);
+        checkValue((value as Record<string, unknown>)[key], childPath, depth + 1, problems, budget);
       }
     }
   }

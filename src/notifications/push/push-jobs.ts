@@ -13,6 +13,8 @@ export interface DeviceJob {
   chatId: string;
   userId: string;
   deviceId: string;
+  /** What lies at or below has been told of before. */
+  afterSeq: number;
   seq: number;
   mentioned: boolean;
 }

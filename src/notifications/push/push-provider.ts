@@ -22,7 +22,7 @@ export interface Push {
 /** How long a push service keeps a push for a device that is off, in seconds. */
 export const PUSH_TTL_SECONDS = 7 * 24 * 60 * 60;
 /** A push service that takes longer to answer is tried again later, in milliseconds. */
-export const PUSH_TIMEOUT_MS = 8_000;
+export const PUSH_TIMEOUT_MS = 5_000;
 
 /** `gone`: the subscription or token is no more. */
 export type PushOutcome = 'sent' | 'gone';

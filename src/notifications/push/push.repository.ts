@@ -13,6 +13,8 @@ export interface DueMemberRow {
 export interface DuePushRow {
   user_id: string;
   last_seq: number;
+  /** What lies at or below has reached them before. */
+  reached_seq: number;
   /** The newest message to tell of; null if none is wanted. */
   seq: number | null;
   mentioned: boolean;
@@ -90,7 +92,7 @@ export class PushRepository {
     return this.database.query<DuePushRow>(
       {
         name: 'push.list-due-pushes',
-        text: `SELECT m.user_id, c.last_seq, w.seq, w.mentioned
+        text: `SELECT m.user_id, c.last_seq, ${REACHED} AS reached_seq, w.seq, w.mentioned
           FROM chat c
           JOIN member m ON m.chat_id = c.id AND m.left_at IS NULL AND c.last_seq > ${REACHED}
           CROSS JOIN LATERAL (
@@ -121,12 +123,15 @@ export class PushRepository {
     );
   }
 
-  /** A message as one person is told of it, or null when it is no longer wanted: received, deleted, left, muted. */
+  /**
+   * The newest message of `afterSeq < … <= seq` as one person is told of it, or null when none is wanted any more:
+   * received, deleted, left, muted.
+   */
   async findMessage(
     userId: string,
     chatId: string,
+    afterSeq: number,
     seq: number,
-    mentioned: boolean,
     now: Date,
   ): Promise<PushMessageRow | null> {
     const rows = await this.database.query<PushMessageRow>(
@@ -136,13 +141,14 @@ export class PushRepository {
             c.last_seq - greatest(m.read_seq, m.cleared_seq, m.joined_seq) AS unread_count
           FROM chat c
           JOIN member m ON m.chat_id = c.id AND m.user_id = $1 AND m.left_at IS NULL
-          JOIN message g ON g.chat_id = c.id AND g.seq = $3
+          JOIN message g ON g.chat_id = c.id AND g.seq > greatest($4, $3 - ${MAX_LOOKED_AT}) AND g.seq <= $3
           LEFT JOIN app_user u ON u.id = g.sender_id
           WHERE c.id = $2 AND g.seq > greatest(m.delivered_seq, m.read_seq, m.cleared_seq, m.joined_seq)
-            AND (m.muted_until IS NULL OR m.muted_until <= $5 OR $4::boolean)
-            AND ${WORTH_A_PUSH}`,
+            AND (m.muted_until IS NULL OR m.muted_until <= $5 OR m.user_id = ANY (g.mentions))
+            AND ${WORTH_A_PUSH}
+          ORDER BY g.seq DESC LIMIT 1`,
       },
-      [userId, chatId, seq, mentioned, now],
+      [userId, chatId, seq, afterSeq, now],
     );
     return rows[0] ?? null;
   }

@@ -63,16 +63,16 @@ export class PushService {
    *
    * @throws RetryAfter, PushUnavailable when the push service cannot take it now
    */
-  async pushDevice({ chatId, userId, deviceId, seq, mentioned }: DeviceJob): Promise<void> {
+  async pushDevice({ chatId, userId, deviceId, afterSeq, seq, mentioned }: DeviceJob): Promise<void> {
     const targets = await this.devices.listPushTargets([userId]);
     const target = targets.find((one) => one.deviceId === deviceId);
     const provider = target && this.providers.find(target.provider);
     if (!provider) return;
-    const row = await this.repository.findMessage(userId, chatId, seq, mentioned, this.clock.now());
+    const row = await this.repository.findMessage(userId, chatId, afterSeq, seq, this.clock.now());
     if (!row) return;
     const push = toPush(userId, {
       chatId,
-      seq,
+      seq: row.seq,
       mentioned,
       chatName: row.chat_name,
       senderName: row.sender_name,
@@ -96,9 +96,9 @@ export class PushService {
 function jobsFor(chatId: string, told: readonly DuePushRow[], targets: readonly PushTarget[]): NewJob[] {
   const rowOf = new Map(told.map((row) => [row.user_id, row]));
   return targets.flatMap(({ userId, deviceId }) => {
-    const { seq = null, mentioned = false } = rowOf.get(userId) ?? {};
+    const { seq = null, mentioned = false, reached_seq: afterSeq = 0 } = rowOf.get(userId) ?? {};
     if (seq === null) return [];
-    const data: DeviceJob = { chatId, userId, deviceId, seq, mentioned };
+    const data: DeviceJob = { chatId, userId, deviceId, afterSeq, seq, mentioned };
     // A client chose the device's id.
     const device = createHash('sha256').update(`${userId} ${deviceId}`).digest('base64url');
     return { id: `${chatId}.${seq}.${device}`, name: 'device', data };

@@ -4,7 +4,7 @@ import { PUSH_QUEUE, type ChatJob, type DeviceJob } from './push-jobs.js';
 import { PushProviders } from './push-providers.js';
 import { PushService } from './push.service.js';
 
-const WORK = { concurrency: 10, takeOverAfterMs: 10_000, retryDelayMs: 2_000 };
+const WORK = { concurrency: 50, takeOverAfterMs: 10_000, retryDelayMs: 2_000 };
 
 /** Does the jobs of the push queue, in a process that does jobs and if a provider is configured. */
 @Injectable()

@@ -16,6 +16,11 @@ import {
   type PushProvider,
 } from './push-provider.js';
 
+/** To one person's devices: endpoints that take their time must not hold up everybody else's. */
+const AT_ONCE_PER_PERSON = 2;
+/** When one that had to wait for them is tried again, in milliseconds. */
+const BUSY_RETRY_MS = 1_000;
+
 /**
  * Web Push: RFC 8030, encrypted for the browser by RFC 8291, signed by RFC 8292 (VAPID).
  *
@@ -24,17 +29,35 @@ import {
  */
 export class WebPushProvider implements PushProvider {
   private readonly agent: Agent;
+  /** How many pushes to each person's devices are under way. */
+  private readonly underWay = new Map<string, number>();
 
   constructor(private readonly config: WebPushConfig) {
     this.agent = new Agent({
       keepAlive: true,
-      maxSockets: 20,
+      maxSockets: 50,
       ...(config.ca !== undefined && { ca: config.ca }),
       ...(!config.allowPrivate && { lookup: publicOnly(lookUp) }),
     });
   }
 
   async send(target: PushTarget, push: Push): Promise<PushOutcome> {
+    const { userId } = target;
+    const underWay = this.underWay.get(userId) ?? 0;
+    if (underWay >= AT_ONCE_PER_PERSON) {
+      throw new PushUnavailable('other devices of the person are being told', BUSY_RETRY_MS);
+    }
+    this.underWay.set(userId, underWay + 1);
+    try {
+      return await this.sendNow(target, push);
+    } finally {
+      const left = (this.underWay.get(userId) ?? 1) - 1;
+      if (left > 0) this.underWay.set(userId, left);
+      else this.underWay.delete(userId);
+    }
+  }
+
+  private async sendNow(target: PushTarget, push: Push): Promise<PushOutcome> {
     if (target.provider !== 'webpush') throw new PushRefused(`${target.provider} is not Web Push`);
     const { default: webpush } = await import('web-push');
     const { subject, publicKey, privateKey } = this.config;

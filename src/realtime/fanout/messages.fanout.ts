@@ -51,15 +51,24 @@ export class MessagesFanout {
         ...(originSocketId !== null && { except: [originSocketId] }),
       });
     });
-    this.events.on(MessageEdited, ({ message, membersSeq }) => {
+    this.events.on(MessageEdited, ({ message, membersSeq, blindIds }) => {
       const { chatId } = message;
-      this.delivery.tell({ chatId, membersSeq, event: 'message-edited', payload: { chatId, message } });
+      const except = blindIds.map(rooms.user);
+      this.delivery.tell({
+        chatId,
+        membersSeq,
+        event: 'message-edited',
+        payload: { chatId, message },
+        except,
+      });
     });
-    this.events.on(MessageDeleted, ({ membersSeq, ...payload }) => {
-      this.delivery.tell({ chatId: payload.chatId, membersSeq, event: 'message-deleted', payload });
+    this.events.on(MessageDeleted, ({ membersSeq, blindIds, ...payload }) => {
+      const except = blindIds.map(rooms.user);
+      this.delivery.tell({ chatId: payload.chatId, membersSeq, event: 'message-deleted', payload, except });
     });
-    this.events.on(MessageReacted, ({ membersSeq, ...payload }) => {
-      this.delivery.tell({ chatId: payload.chatId, membersSeq, event: 'message-reaction', payload });
+    this.events.on(MessageReacted, ({ membersSeq, blindIds, ...payload }) => {
+      const except = blindIds.map(rooms.user);
+      this.delivery.tell({ chatId: payload.chatId, membersSeq, event: 'message-reaction', payload, except });
     });
   }
 
