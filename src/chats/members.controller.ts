@@ -76,7 +76,7 @@ export class MembersController {
   @ApiOperation({
     summary: 'Removes somebody from a group',
     description:
-      'The owner removes anybody, an admin members. Once this is answered, nothing that is committed later reaches the ' +
+      'The owner removes anybody, an admin anybody but the owner. Once this is answered, nothing that is committed later reaches the ' +
       'one who was removed. Leaves a SYSTEM message, which they do not see.',
   })
   @ApiSuccess({ description: 'They are out of the group.' })

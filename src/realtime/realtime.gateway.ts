@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { ChatsService } from '../chats/chats.service.js';
+import { AppError } from '../common/errors.js';
 import { DevicesService } from '../devices/devices.service.js';
 import { MessagesService } from '../messages/messages.service.js';
 import { ReceiptsService } from '../messages/receipts.service.js';
@@ -39,7 +40,13 @@ export class RealtimeGateway {
     'join-chat': async (socket, { chatId }) => {
       await this.chats.requireMember(socket.data.principal.userId, chatId);
       // A socket that has gone meanwhile would stay in the room for ever.
-      if (socket.connected) await socket.join(rooms.open(chatId));
+      if (!socket.connected) return null;
+      await socket.join(rooms.open(chatId));
+      // A removal that came between the look and the joining has found nobody in the room.
+      if (!(await this.chats.findMembership(socket.data.principal.userId, chatId))) {
+        await socket.leave(rooms.open(chatId));
+        throw new AppError('CHAT_NOT_FOUND');
+      }
       return null;
     },
     'leave-chat': async (socket, { chatId }) => {

@@ -172,7 +172,8 @@ it('lets another process take up the job of one that died', async () => {
   const dead = open('worker');
   let end = (): void => undefined;
   const taken = new Promise<void>((resolveTaken) => {
-    void dead.work('q7', { ...WORK, takeOverAfterMs: 60_000 }, () => {
+    // With its one place taken it cannot take the job a second time itself.
+    void dead.work('q7', { ...WORK, concurrency: 1, takeOverAfterMs: 60_000 }, () => {
       resolveTaken();
       return new Promise((resolve) => {
         end = resolve;

@@ -197,7 +197,7 @@ $$;
 --
 -- The lowest mark over all present members serves every author: one's own messages lie at or below one's own marks.
 -- Returns a row for each chat and kind that moved; an author is a present member who has sent one of the messages
--- that the mark has passed.
+-- that the mark has passed, of the last 50,000.
 CREATE FUNCTION tell_lowest_marks(p_chat_ids uuid[])
 RETURNS TABLE (chat_id uuid, kind receipt_kind, up_to_seq int, author_ids uuid[])
 LANGUAGE plpgsql VOLATILE
@@ -233,7 +233,8 @@ BEGIN
   )
   SELECT v.chat_id, v.kind, v.through, array_agg(DISTINCT s.sender_id)
   FROM moved v
-  JOIN message s ON s.chat_id = v.chat_id AND s.seq > v.after AND s.seq <= v.through
+  -- Who has written nothing for so long learns it when they look.
+  JOIN message s ON s.chat_id = v.chat_id AND s.seq > greatest(v.after, v.through - 50000) AND s.seq <= v.through
   JOIN member m ON m.chat_id = s.chat_id AND m.user_id = s.sender_id AND m.left_at IS NULL
   GROUP BY v.chat_id, v.kind, v.through;
 END
