@@ -9,6 +9,7 @@ import { Cursors } from '../infra/http/cursors.js';
 import type { PageQuery } from '../infra/http/page.dto.js';
 import { FlagsRepository } from './flags.repository.js';
 import { MessageChanges } from './message-changes.js';
+import { NO_MARKS } from './message-mapper.js';
 import { MessageViews } from './message-views.js';
 import { MessageHidden, MessageStarred } from './messages.events.js';
 import type { MessagePage } from './history.service.js';
@@ -68,8 +69,8 @@ export class FlagsService {
     );
     return {
       messages: await this.views.of(userId, shown, ({ chat_id: chatId }) => ({
-        mine: mine.get(chatId) ?? NO_MARK,
-        others: marks.get(chatId) ?? NO_MARK,
+        mine: mine.get(chatId) ?? NO_MARKS.mine,
+        others: marks.get(chatId) ?? NO_MARKS.others,
       })),
       page: {
         nextCursor:
@@ -94,5 +95,3 @@ export class FlagsService {
     return this.changes.bodyOf(message);
   }
 }
-
-const NO_MARK = { deliveredSeq: 0, readSeq: 0 };

@@ -18,6 +18,12 @@ export interface ReaderMarks {
   others: { deliveredSeq: number; readSeq: number };
 }
 
+/** Those of a chat that nobody has reported anything in. */
+export const NO_MARKS: ReaderMarks = {
+  mine: { deliveredSeq: 0, readSeq: 0 },
+  others: { deliveredSeq: 0, readSeq: 0 },
+};
+
 const CLIENT_KEY_PREFIX = 'c:';
 
 /** One's own message shows what the others have reported, another's what oneself has. */

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { AppError } from '../common/errors.js';
 import { Clock } from '../common/clock.js';
-import { toAppError } from '../infra/http/to-app-error.js';
+import { isNotReady } from '../infra/http/to-app-error.js';
 import { Log } from '../infra/observability/log.js';
 import { Metrics } from '../infra/observability/metrics.js';
 import { MessagesRepository, type SendRow, type SentRow } from './messages.repository.js';
@@ -194,7 +194,7 @@ export class MessageWriter {
         await this.commit([pending], true);
       } catch (error) {
         pending.reject(error);
-        if (isUnavailable(error)) unavailable = error;
+        if (isNotReady(error)) unavailable = error;
       }
     }
   }
@@ -213,8 +213,4 @@ function toSendRow(input: SendInput): SendRow {
     mentions: input.mentions.length > 0 ? input.mentions : undefined,
     forwarded: input.forwarded || undefined,
   };
-}
-
-function isUnavailable(error: unknown): boolean {
-  return toAppError(error).code === 'NOT_READY';
 }

@@ -10,7 +10,7 @@ import type { ReceivedUpload } from '../infra/http/form-reader.js';
 import { Metrics } from '../infra/observability/metrics.js';
 import { chatReader } from '../infra/storage/signed-urls.js';
 import { MediaService, type FoundMedia } from '../media/media.service.js';
-import { toCreatedBody, toEventBody, toSystemBody, type ReaderMarks } from './message-mapper.js';
+import { NO_MARKS, toCreatedBody, toEventBody, toSystemBody, type ReaderMarks } from './message-mapper.js';
 import { MessageViews } from './message-views.js';
 import { MessageWriter, type SendInput, type Written } from './message-writer.js';
 import type { RecipientReceiptBody, SendMessageDto } from './messages.dto.js';
@@ -244,11 +244,11 @@ export class MessagesService implements OnModuleInit {
   }
 
   private async getSent(senderId: string, address: MessageAddress): Promise<MessageBody> {
-    const [row, membership] = await Promise.all([
+    const [row, membership, others] = await Promise.all([
       this.repository.findSent(senderId, address.chatId, address.seq),
       this.chats.requireMember(senderId, address.chatId),
+      this.chats.othersMarks(senderId, address.chatId),
     ]);
-    const others = await this.chats.othersMarks(senderId, address.chatId);
     const [body] = await this.views.of(senderId, row ? [row] : [], () => ({ mine: membership, others }));
     if (!body) throw new AppError('MESSAGE_NOT_FOUND');
     return body;
@@ -264,11 +264,6 @@ export class MessagesService implements OnModuleInit {
     return new Map(bodies.map((body) => [body.chatId, body]));
   }
 }
-
-const NO_MARKS: ReaderMarks = {
-  mine: { deliveredSeq: 0, readSeq: 0 },
-  others: { deliveredSeq: 0, readSeq: 0 },
-};
 
 const NO_TEXT: ErrorDetail = {
   field: 'text',

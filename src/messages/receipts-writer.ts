@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Clock } from '../common/clock.js';
-import { toAppError } from '../infra/http/to-app-error.js';
+import { isNotReady } from '../infra/http/to-app-error.js';
 import { Log } from '../infra/observability/log.js';
 import { Metrics } from '../infra/observability/metrics.js';
 import { ReceiptsRepository, type AdvancedRow, type MarkRow } from './receipts.repository.js';
@@ -114,7 +114,7 @@ export class ReceiptsWriter {
       if (batch.length > 1)
         this.log.warn({ err: error, size: batch.length }, 'a batch of marks failed: trying each alone');
       // Without a database there is no use in trying each.
-      let unavailable = isUnavailable(error) ? error : undefined;
+      let unavailable = isNotReady(error) ? error : undefined;
       for (const merged of batch) {
         if (unavailable !== undefined) {
           rejectAll(merged, unavailable);
@@ -123,7 +123,7 @@ export class ReceiptsWriter {
         try {
           await this.commit([merged]);
         } catch (ownError) {
-          if (isUnavailable(ownError)) unavailable = ownError;
+          if (isNotReady(ownError)) unavailable = ownError;
           rejectAll(merged, ownError);
         }
       }
@@ -163,8 +163,4 @@ function merge(one: Mark, other: Mark): Mark {
 function maxOrNull(one: number | null, other: number | null): number | null {
   if (one === null) return other;
   return other === null ? one : Math.max(one, other);
-}
-
-function isUnavailable(error: unknown): boolean {
-  return toAppError(error).code === 'NOT_READY';
 }

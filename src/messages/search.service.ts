@@ -4,6 +4,7 @@ import { messageId } from '../common/ids.js';
 import { ChatsService } from '../chats/chats.service.js';
 import type { MessageBody } from '../chats/message.dto.js';
 import { Cursors } from '../infra/http/cursors.js';
+import { NO_MARKS } from './message-mapper.js';
 import { MessageViews } from './message-views.js';
 import { MessagesRepository, type MessageRow } from './messages.repository.js';
 import type { MessagePage } from './history.service.js';
@@ -105,9 +106,6 @@ export class SearchService {
 function positionOf({ created_at: at, chat_id: chatId, seq }: CandidateRow): SearchPosition {
   return { at, chatId, seq };
 }
-
-const NO_MARK = { deliveredSeq: 0, readSeq: 0 };
-const NO_MARKS = { mine: NO_MARK, others: NO_MARK };
 
 function isThere(row: MessageRow): boolean {
   return row.deleted_at === null;

@@ -59,3 +59,8 @@ function isDatabaseUnavailable(error: unknown): boolean {
     error.message,
   );
 }
+
+/** Whether something failed because what the server stands on cannot be reached now: it is no use trying again at once. */
+export function isNotReady(error: unknown): boolean {
+  return toAppError(error).code === 'NOT_READY';
+}
