@@ -10,7 +10,7 @@ const LAYERS = [
   ['devices', 'presence'],
   ['chats'],
   ['messages'],
-  ['realtime', 'notifications', 'sync'],
+  ['realtime', 'notifications', 'sync', 'whatsapp'],
 ];
 
 /** What a layer may not import: everything above it, and its siblings. */
@@ -29,6 +29,30 @@ const layerRules = LAYERS.flatMap((layer, height) =>
   }),
 );
 
+/** The same within the WhatsApp channel. */
+const WHATSAPP_LAYERS = [
+  ['tenants'],
+  ['graph'],
+  ['templates', 'flows', 'conversations', 'hooks'],
+  ['outbound'],
+  ['bot'],
+  ['webhook'],
+];
+
+const whatsappRules = WHATSAPP_LAYERS.flatMap((layer, height) =>
+  layer.map((part) => {
+    const siblings = layer.filter((other) => other !== part);
+    const forbidden = [...siblings, ...WHATSAPP_LAYERS.slice(height + 1).flat()];
+    return {
+      name: `whatsapp-${part}`,
+      comment: `src/whatsapp/${part} may import only what lies below it.`,
+      severity: 'error',
+      from: { path: `^src/whatsapp/${part}/`, pathNot: '\\.spec\\.ts$' },
+      to: { path: forbidden.length > 0 ? `^src/whatsapp/(${forbidden.join('|')})/` : '^$' },
+    };
+  }),
+);
+
 /** Programs, and what only they use. */
 const TOP = '^src/(app\\.module|create-app|serve|main)\\.ts$|^src/commands/';
 
@@ -36,6 +60,7 @@ const TOP = '^src/(app\\.module|create-app|serve|main)\\.ts$|^src/commands/';
 module.exports = {
   forbidden: [
     ...layerRules,
+    ...whatsappRules,
     {
       name: 'no-import-of-the-top',
       comment: 'Only programs and the application itself know everything.',

@@ -12,6 +12,7 @@ import { EventBus } from './events/event-bus.js';
 import { PgSignalListener } from './events/pg-signals.js';
 import { Cursors } from './http/cursors.js';
 import { FormReader } from './http/form-reader.js';
+import { RequestLimits } from './http/rate-limit.guard.js';
 import { RateLimits } from './http/rate-limits.js';
 import { Mailer } from './mail/mailer.js';
 import { Log } from './observability/log.js';
@@ -60,6 +61,7 @@ export class InfraModule {
       Mailer,
       Cursors,
       RateLimits,
+      RequestLimits,
       FormReader,
     ];
     return { module: InfraModule, global: true, providers, exports: providers };

@@ -4,6 +4,7 @@ import { StartupError } from '../../common/startup-error.js';
 import { MEDIA_VARIABLES, readMediaConfig, type MediaConfig } from './media-config.js';
 import { MAIL_VARIABLES, readMailConfig, type MailConfig } from './mail-config.js';
 import { PUSH_VARIABLES, readPushConfig, type PushConfig } from './push-config.js';
+import { WHATSAPP_VARIABLES, readWhatsappConfig, type WhatsappConfig } from './whatsapp-config.js';
 
 export type { ClamdConfig, CloudinaryConfig } from './media-config.js';
 
@@ -37,9 +38,12 @@ export interface Config extends MediaConfig {
   /** Absent outside production: `resolveSecrets` then makes one and keeps it in the data folder. */
   jwtSecret?: string;
   masterKey?: string;
+  /** The master key before this one. */
+  oldMasterKey?: string;
   accessTokenTtlMs: number;
   refreshTokenTtlMs: number;
   push: PushConfig;
+  whatsapp: WhatsappConfig;
   mail: MailConfig;
   corsOrigins: CorsOrigins;
   cookieSecure: boolean;
@@ -105,11 +109,17 @@ export const VARIABLES: readonly Variable[] = [
     name: 'MASTER_KEY',
     description: 'the operator’s key; 32 characters or more; made once outside production',
   },
+  {
+    name: 'MASTER_KEY_OLD',
+    description:
+      'the MASTER_KEY before this one, until `npm run rotate-key` has run (docs/whatsapp-tenants.md)',
+  },
   { name: 'JWT_EXPIRES_IN', default: '15m', description: 'life of an access token' },
   { name: 'REFRESH_EXPIRES_IN', default: '30d', description: 'life of a refresh token' },
   ...MEDIA_VARIABLES,
   ...PUSH_VARIABLES,
   ...MAIL_VARIABLES,
+  ...WHATSAPP_VARIABLES,
   {
     name: 'CORS_ORIGINS',
     description:
@@ -224,6 +234,10 @@ export function loadConfig(env: Env): Config {
   }
   const jwtSecret = secret('JWT_SECRET');
   const masterKey = secret('MASTER_KEY');
+  const oldMasterKey = given('MASTER_KEY_OLD');
+  if (oldMasterKey !== undefined && oldMasterKey.length < MIN_SECRET_CHARACTERS) {
+    refuse('MASTER_KEY_OLD', `must have ${MIN_SECRET_CHARACTERS} characters or more`);
+  }
   const redisPort = integer('REDIS_PORT', 1, 65_535);
   const redis = readRedis(url('REDIS_URL', ['redis:', 'rediss:']), given, redisPort);
   const originsName = given('CORS_ORIGINS') === undefined ? 'FRONTEND_ORIGIN' : 'CORS_ORIGINS';
@@ -241,11 +255,13 @@ export function loadConfig(env: Env): Config {
     ...(redis && { redis }),
     ...(jwtSecret && { jwtSecret }),
     ...(masterKey && { masterKey }),
+    ...(oldMasterKey !== undefined && { oldMasterKey }),
     accessTokenTtlMs: duration('JWT_EXPIRES_IN'),
     refreshTokenTtlMs: duration('REFRESH_EXPIRES_IN'),
     ...readMediaConfig({ given, integer, url, refuse }),
     mail: readMailConfig((name) => given(name) ?? defaults.get(name), refuse),
     push: readPushConfig((name) => given(name) ?? defaults.get(name), refuse),
+    whatsapp: readWhatsappConfig({ given, read, url, boolean, refuse }),
     corsOrigins: readOrigins(given(originsName), production, (rule) => refuse(originsName, rule)),
     cookieSecure: boolean('COOKIE_SECURE', production),
     cookieSameSite: oneOf('COOKIE_SAMESITE', ['lax', 'strict', 'none']),

@@ -25,6 +25,8 @@ export class Secrets {
   constructor(
     private readonly jwtSecret: string,
     readonly masterKey: string,
+    /** The master key before this one, while what was sealed under it is sealed anew. */
+    readonly oldMasterKey?: string,
   ) {}
 
   /** A `KeyObject`, because jsonwebtoken tries to parse a string secret as a public key at every verify. */
@@ -59,9 +61,12 @@ export class Secrets {
  * once and kept in `<dataDir>/secrets.json`, readable by the owner alone.
  */
 export async function resolveSecrets(config: Config): Promise<Secrets> {
-  if (config.jwtSecret && config.masterKey) return new Secrets(config.jwtSecret, config.masterKey);
+  const { oldMasterKey } = config;
+  if (config.jwtSecret && config.masterKey) {
+    return new Secrets(config.jwtSecret, config.masterKey, oldMasterKey);
+  }
   const kept = await keptSecrets(path.join(config.dataDir, 'secrets.json'));
-  return new Secrets(config.jwtSecret ?? kept.jwtSecret, config.masterKey ?? kept.masterKey);
+  return new Secrets(config.jwtSecret ?? kept.jwtSecret, config.masterKey ?? kept.masterKey, oldMasterKey);
 }
 
 async function keptSecrets(file: string): Promise<{ jwtSecret: string; masterKey: string }> {
@@ -72,7 +77,7 @@ async function keptSecrets(file: string): Promise<{ jwtSecret: string; masterKey
   };
   if (!existsSync(file)) {
     // Linked into place whole: of several instances that start together one wins, and nobody reads a half-written file.
-    const scratch = `${file}.${process.pid}`;
+    const scratch = `${file}.${randomBytes(8).toString('hex')}`;
     await writeFile(scratch, JSON.stringify(made, null, 2), { mode: 0o600, flush: true });
     try {
       await link(scratch, file);

@@ -12,7 +12,8 @@ export interface PgSignals {
   'sessions-revoked': { sessionIds: string[]; reason: string };
   /**
    * What authorises these people in a chat has changed; at most `IDS_PER_SIGNAL` of them. `seq` is that of the SYSTEM
-   * message which says that they joined or left, 0 where there is none.
+   * message which says that they joined or left, 0 where there is none. For all conversations of a tenant, `chatId` is
+   * the tenant's id and `seq` its `agents_seq`.
    */
   'chat-access-changed': {
     chatId: string;

@@ -5,6 +5,7 @@ import type { Principal } from './request-context.js';
 export const IS_PUBLIC = 'parley:public';
 export const BEARER_OPTIONAL = 'parley:bearer-optional';
 export const RATE_LIMIT = 'parley:rate-limit';
+export const LIMITED_BY_ITSELF = 'parley:limited-by-itself';
 /** Whether a route takes forms besides JSON, or forms alone. */
 export const ACCEPTS_MULTIPART = 'parley:multipart';
 export type FormAcceptance = 'too' | 'alone';
@@ -14,6 +15,9 @@ export const Public = (): MethodDecorator & ClassDecorator => SetMetadata(IS_PUB
 
 /** Lets callers without a token through, for routes that know another proof; a token that is sent must be good. */
 export const BearerOptional = (): MethodDecorator => SetMetadata(BEARER_OPTIONAL, true);
+
+/** For routes whose own guard counts their calls, because it alone knows who is calling. */
+export const LimitedByItself = (): MethodDecorator & ClassDecorator => SetMetadata(LIMITED_BY_ITSELF, true);
 
 /** The signed-in person. Only on routes that are not `@Public()`. */
 export const CurrentUser = createParamDecorator((_data: unknown, context: ExecutionContext): Principal => {

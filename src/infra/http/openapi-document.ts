@@ -45,9 +45,28 @@ export function buildOpenApi(app: INestApplication, version: string): OpenAPIObj
       if (operation) addCommonAnswers(operation);
     }
   }
+  nameAliases(document);
   closeSchemas(document);
   describeForms(document);
   return inDialect31(document) as OpenAPIObject;
+}
+
+/** A route with two paths is one operation with two names: the second path's gets an id of its own, and says so. */
+function nameAliases(document: OpenAPIObject): void {
+  const paths = new Map<string, string>();
+  for (const [path, item] of Object.entries(document.paths)) {
+    for (const operation of METHODS.map((method) => item[method])) {
+      const id = operation?.operationId;
+      if (!operation || id === undefined) continue;
+      const first = paths.get(id);
+      if (first === undefined) {
+        paths.set(id, path);
+      } else {
+        operation.operationId = `${id}.alias`;
+        operation.description = `Another name for \`${first}\`.`;
+      }
+    }
+  }
 }
 
 /** No route lies in it: for documents of models alone. */

@@ -14,6 +14,8 @@ declare module 'express-serve-static-core' {
   interface Request {
     requestId?: string;
     principal?: Principal;
+    /** Unless it fails, it is one of many that only metrics are interested in. */
+    isRoutine?: boolean;
   }
 }
 
@@ -42,14 +44,15 @@ export function requestContext(log: Log, metrics: Metrics): RequestHandler {
       const durationMs = performance.now() - startedAt;
       const status = response.writableFinished ? response.statusCode : 499;
       metrics.observeRequest(request.method, routeOf(request), status, durationMs / 1000);
-      log.request({
+      const line = {
         requestId,
         method: request.method,
         path,
         status,
         durationMs: Math.round(durationMs * 10) / 10,
         userId: request.principal?.userId,
-      });
+      };
+      log.request(line, request.isRoutine === true && status < 400);
     });
     next();
   };

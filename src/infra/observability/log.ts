@@ -47,9 +47,13 @@ export class Log {
     this.access = pino(options, destination);
   }
 
-  /** One line a request. Its fields are fixed and hold nothing secret, so looking for what to cut is spared. */
-  request(line: AccessLine): void {
-    this.access.info(line, 'request');
+  /**
+   * One line a request. Its fields are fixed and hold nothing secret, so looking for what to cut is spared.
+   *
+   * @param isRoutine it is one of many that only metrics are interested in: told at the level `debug`
+   */
+  request(line: AccessLine, isRoutine = false): void {
+    this.access[isRoutine ? 'debug' : 'info'](line, 'request');
   }
 
   debug(fields: object, message: string): void {
