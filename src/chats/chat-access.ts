@@ -1,13 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { BoundedMap } from '../common/bounded-map.js';
 import { PgSignalListener } from '../infra/events/pg-signals.js';
-import type { ChatType } from './chats.dto.js';
-import { ChatsRepository } from './chats.repository.js';
-
-interface Access {
-  type: ChatType;
-  blocked: boolean;
-}
+import { ChatsRepository, type AccessRow } from './chats.repository.js';
 
 const MAX_ENTRIES = 50_000;
 
@@ -15,11 +9,12 @@ const MAX_ENTRIES = 50_000;
  * Who may take part in which chat, remembered for what happens many times a minute.
  *
  * An entry dies at once on the signal sent by the transaction that changes it, and nothing is kept while the
- * connection that brings those signals is down. A lookup that was under way when a signal came is not kept.
+ * connection that brings those signals is down. A lookup that was under way when a signal came is not kept. Of a
+ * tenant's conversations nothing is kept: their signals name the tenant.
  */
 @Injectable()
 export class ChatAccess {
-  private readonly entries = new BoundedMap<string, Access>(MAX_ENTRIES);
+  private readonly entries = new BoundedMap<string, AccessRow>(MAX_ENTRIES);
   private changes = 0;
 
   constructor(
@@ -37,13 +32,14 @@ export class ChatAccess {
   }
 
   /** Null for who is not a present member. */
-  async find(userId: string, chatId: string): Promise<Access | null> {
+  async find(userId: string, chatId: string): Promise<AccessRow | null> {
     const key = keyOf(userId, chatId);
     const known = this.entries.get(key);
     if (known) return known;
     const changesBefore = this.changes;
     const access = await this.repository.findAccess(userId, chatId);
-    if (access && this.signals.connected && this.changes === changesBefore) this.entries.set(key, access);
+    if (access?.tenant_id === null && this.signals.connected && this.changes === changesBefore)
+      this.entries.set(key, access);
     return access;
   }
 }

@@ -19,7 +19,7 @@ export interface MessageSource {
   /** See `ChatMessages.appendSystem`. */
   appendSystem(tx: PrismaTransaction, chatId: string, text: string, at: Date): Promise<EventMessageBody>;
   /** See `ChatMessages.announce`. */
-  announce(message: EventMessageBody, membersSeq: number): void;
+  announce(message: EventMessageBody, membersSeq: number, tenantId: string | null): void;
 }
 
 /** Chats show their newest message and write SYSTEM messages, but know nothing of messages: they ask here. */
@@ -37,7 +37,7 @@ export class ChatMessages {
   }
 
   /**
-   * Writes a SYSTEM message as the chat's next one. `tx` holds the chat's lock. After the commit, the caller hands it
+   * Writes a SYSTEM message as the next one of a group or a conversation. `tx` holds the chat's lock. After the commit, the caller hands it
    * to `announce`.
    *
    * @param text a sentence for people, at most 4,096 code points
@@ -54,10 +54,11 @@ export class ChatMessages {
   /**
    * Tells the members of a SYSTEM message that is committed.
    *
-   * @param membersSeq the chat's `members_seq` at the commit
+   * @param membersSeq the chat's `members_seq` at the commit, or the `agents_seq` of its tenant
+   * @param tenantId whose conversation it is, if any tenant's
    */
-  announce(message: EventMessageBody, membersSeq: number): void {
-    this.source.announce(message, membersSeq);
+  announce(message: EventMessageBody, membersSeq: number, tenantId: string | null = null): void {
+    this.source.announce(message, membersSeq, tenantId);
   }
 
   private get source(): MessageSource {

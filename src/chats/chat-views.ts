@@ -3,6 +3,7 @@ import { groupBy } from '../common/group-by.js';
 import { SignedUrls, chatReader } from '../infra/storage/signed-urls.js';
 import { PublicUsers } from '../users/public-users.service.js';
 import type { PublicUserBody } from '../users/users.dto.js';
+import { ChannelChats } from './channel-chats.js';
 import { ChatMessages, type ChatHead } from './chat-messages.js';
 import type { ChatBody, EventChatBody, MemberBody } from './chats.dto.js';
 import {
@@ -12,6 +13,7 @@ import {
   type MemberRow,
   type OthersRow,
 } from './chats.repository.js';
+import { ConversationParts } from './conversation-parts.js';
 
 const MAX_MEMBERS_SHOWN = 50;
 /** What a private chat is called once the other person has deleted their account. */
@@ -24,34 +26,43 @@ export class ChatViews {
     private readonly repository: ChatsRepository,
     private readonly publicUsers: PublicUsers,
     private readonly messages: ChatMessages,
+    private readonly conversations: ConversationParts,
+    private readonly channelChats: ChannelChats,
     private readonly urls: SignedUrls,
   ) {}
 
   /** The bodies of `rows` in their order. */
   async of(userId: string, rows: readonly ChatForMemberRow[]): Promise<ChatBody[]> {
     if (rows.length === 0) return [];
-    const chatIds = rows.map((row) => row.id);
-    const [members, others] = await Promise.all([
+    const chatIds = rows.flatMap((row) => (row.tenant_id === null ? row.id : []));
+    const [members, others, conversations] = await Promise.all([
       this.repository.listMembers(chatIds, userId, MAX_MEMBERS_SHOWN),
       this.repository.listOthers(chatIds, userId),
+      this.conversations.of(userId, rows, MAX_MEMBERS_SHOWN),
     ]);
     const othersOf = new Map(others.map((row) => [row.chat_id, row]));
     const membersOf = groupBy(members, (member) => member.chat_id);
     const [users, lastMessages] = await Promise.all([
-      this.publicUsers.view(userId, [...new Set(members.map((member) => member.user_id))]),
+      this.publicUsers.view(userId, [
+        ...new Set([...members, ...conversations.agents].map((member) => member.user_id)),
+      ]),
       this.messages.lastOf(
         userId,
         rows.filter(hasVisibleMessage).map((row) => toHead(row, othersOf.get(row.id))),
       ),
     ]);
     return rows.map((row) => {
-      const chatMembers = toMembers(membersOf.get(row.id) ?? [], users);
+      const conversation = conversations.byChat.get(row.id);
+      const chatMembers = toMembers(conversation?.agents ?? membersOf.get(row.id) ?? [], users);
       const other =
         row.type === 'PRIVATE' ? chatMembers.find((member) => member.user.id !== userId)?.user : undefined;
       return {
         id: row.id,
         type: row.type,
-        name: row.type === 'PRIVATE' ? (other?.name ?? DELETED_ACCOUNT) : (row.name ?? ''),
+        name:
+          row.type === 'PRIVATE'
+            ? (other?.name ?? DELETED_ACCOUNT)
+            : (conversation?.channel?.name ?? row.name ?? ''),
         image: row.type === 'PRIVATE' ? (other?.profilePic ?? null) : this.imageOf(row, userId),
         createdById: row.created_by_id,
         createdAt: row.created_at.toISOString(),
@@ -60,7 +71,7 @@ export class ChatViews {
         lastMessage: lastMessages.get(row.id) ?? null,
         unreadCount: row.last_seq - Math.max(row.read_seq, row.cleared_seq, row.joined_seq),
         members: chatMembers,
-        memberCount: othersOf.get(row.id)?.member_count ?? chatMembers.length,
+        memberCount: conversation?.agentCount ?? othersOf.get(row.id)?.member_count ?? chatMembers.length,
         others: toHead(row, othersOf.get(row.id)).others,
         my: {
           role: row.role,
@@ -72,22 +83,26 @@ export class ChatViews {
           archived: row.archived,
           markedUnread: row.marked_unread,
         },
+        ...(conversation?.channel && { whatsapp: conversation.channel.whatsapp }),
       };
     });
   }
 
   /** What all members see, for one packet to all of them: the picture's address is good for each. */
-  toEventBody(row: ChatRow): EventChatBody {
+  async toEventBody(row: ChatRow): Promise<EventChatBody> {
+    const channel =
+      row.type === 'WHATSAPP' ? (await this.channelChats.describe([row.id])).get(row.id) : undefined;
     return {
       id: row.id,
       type: row.type,
-      name: row.name ?? '',
+      name: channel?.name ?? row.name ?? '',
       image: this.imageOf(row, chatReader(row.id)),
       createdById: row.created_by_id,
       createdAt: row.created_at.toISOString(),
       updatedAt: row.updated_at.toISOString(),
       lastSeq: row.last_seq,
       memberCount: row.member_count,
+      ...(channel && { whatsapp: channel.whatsapp }),
     };
   }
 
@@ -112,7 +127,7 @@ function toHead(row: ChatForMemberRow, others: OthersRow | undefined): ChatHead 
 
 /** Members in the order of `rows`; who has no account any more is left out. */
 export function toMembers(
-  rows: readonly MemberRow[],
+  rows: readonly Pick<MemberRow, 'user_id' | 'role' | 'joined_at'>[],
   users: ReadonlyMap<string, PublicUserBody>,
 ): MemberBody[] {
   return rows.flatMap((row) => {

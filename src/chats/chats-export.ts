@@ -23,7 +23,9 @@ export class ChatsExport implements OnModuleInit {
     for (const archived of [false, true]) {
       yield* pagesOf(async (query) => {
         const { chats, page } = await this.chats.list(userId, { ...query, archived });
-        return { items: chats, nextCursor: page.nextCursor };
+        // A conversation with a customer is the tenant's.
+        const own = chats.filter((chat) => chat.type !== 'WHATSAPP');
+        return { items: own, nextCursor: page.nextCursor };
       });
     }
   }

@@ -113,6 +113,43 @@ class MyMembershipBody {
   markedUnread: boolean;
 }
 
+class WhatsappCustomerBody {
+  @ApiProperty()
+  id: string;
+
+  @ApiProperty({ type: String, nullable: true, description: 'digits, as Meta writes them' })
+  waId: string | null;
+
+  @ApiProperty({ type: String, nullable: true, description: 'the business-scoped user id' })
+  userId: string | null;
+
+  @ApiProperty({ type: String, nullable: true, description: 'E.164' })
+  phone: string | null;
+
+  @ApiProperty({ type: String, nullable: true })
+  name: string | null;
+}
+
+/** What a chat with a customer has besides. */
+export class WhatsappChatBody {
+  @ApiProperty()
+  tenantId: string;
+
+  @ApiProperty({ type: WhatsappCustomerBody })
+  customer: WhatsappCustomerBody;
+
+  @ApiProperty({
+    type: String,
+    format: 'date-time',
+    nullable: true,
+    description: 'until when free text may be sent; null before the customer’s first message',
+  })
+  windowExpiresAt: string | null;
+
+  @ApiProperty({ description: 'a person has taken over from the bot' })
+  botPaused: boolean;
+}
+
 /** A chat as its events carry it: one packet for all members, so nothing in it is one member's own. */
 export class EventChatBody {
   @ApiProperty()
@@ -145,6 +182,9 @@ export class EventChatBody {
 
   @ApiProperty({ type: 'integer' })
   memberCount: number;
+
+  @ApiPropertyOptional({ type: WhatsappChatBody, description: 'of WHATSAPP chats' })
+  whatsapp?: WhatsappChatBody;
 }
 
 /** A chat as one member sees it. */

@@ -14,6 +14,7 @@ export class ChatUpdated {
     readonly chatId: string,
     /** The chat's `members_seq` at the commit (see messages.events). */
     readonly membersSeq: number,
+    readonly audienceId: string = chatId,
   ) {}
 }
 
@@ -39,5 +40,34 @@ export class ChatCleared {
     readonly chatId: string,
     readonly userId: string,
     readonly upToSeq: number,
+  ) {}
+}
+
+/** A customer's conversation with a tenant began: all of its agents are in it. */
+export class ConversationOpened {
+  constructor(
+    readonly chatId: string,
+    readonly tenantId: string,
+    /** The tenant's `agents_seq` at the commit (see messages.events). */
+    readonly agentsSeq: number,
+  ) {}
+}
+
+/** These people became agents of a tenant: they are in all of its conversations now. */
+export class AgentsJoined {
+  constructor(
+    readonly tenantId: string,
+    readonly userIds: readonly string[],
+    /** The tenant's `agents_seq` at the commit (see messages.events). */
+    readonly agentsSeq: number,
+  ) {}
+}
+
+/** These people are no longer agents of a tenant, and in none of its conversations. */
+export class AgentsLeft {
+  constructor(
+    readonly tenantId: string,
+    readonly userIds: readonly string[],
+    readonly agentsSeq: number,
   ) {}
 }

@@ -1,6 +1,8 @@
 import { Module } from '@nestjs/common';
 import { ContactsModule } from '../contacts/contacts.module.js';
 import { UsersModule } from '../users/users.module.js';
+import { AgentsRepository } from './agents.repository.js';
+import { ChannelChats } from './channel-chats.js';
 import { ChatAccess } from './chat-access.js';
 import { ChatMessages } from './chat-messages.js';
 import { ChatViews } from './chat-views.js';
@@ -8,6 +10,7 @@ import { ChatsController } from './chats.controller.js';
 import { ChatsExport } from './chats-export.js';
 import { ChatsRepository } from './chats.repository.js';
 import { ChatsService } from './chats.service.js';
+import { ConversationParts } from './conversation-parts.js';
 import { DeparturesService } from './departures.service.js';
 import { GroupChanges } from './group-changes.js';
 import { GroupsController } from './groups.controller.js';
@@ -28,17 +31,20 @@ import { SettingsService } from './settings.service.js';
     ChatsExport,
     ChatsRepository,
     ChatViews,
+    ConversationParts,
     ChatAccess,
     ChatMessages,
+    ChannelChats,
     GroupsService,
     GroupsRepository,
     GroupChanges,
     MembersService,
     MembersRepository,
+    AgentsRepository,
     DeparturesService,
     SettingsService,
     SettingsRepository,
   ],
-  exports: [ChatsService, ChatMessages],
+  exports: [ChatsService, ChatMessages, ChannelChats],
 })
 export class ChatsModule {}

@@ -28,11 +28,13 @@ export interface Membership {
   userId: string;
   chatId: string;
   chatType: ChatType;
+  /** Whose room its events go to: the chat's, or that of the tenant whose conversation it is. */
+  audienceId: string;
   role: MemberRole;
   /** The first message they may see. */
   firstSeq: number;
   lastSeq: number;
-  /** The seq of the SYSTEM message that last changed who is a member. */
+  /** The seq of the SYSTEM message that last changed who is a member; of a WHATSAPP chat, the tenant's `agents_seq`. */
   membersSeq: number;
   deliveredSeq: number;
   readSeq: number;
@@ -183,12 +185,17 @@ export class ChatsService implements OnModuleInit {
   /**
    * Whether someone may take part in a chat's live life (typing): a present member whom no block silences.
    *
+   * @returns what the chat is, and whose room its events go to
    * @throws AppError CHAT_NOT_FOUND, BLOCKED
    */
-  async requireLiveAccess(userId: string, chatId: string): Promise<void> {
+  async requireLiveAccess(
+    userId: string,
+    chatId: string,
+  ): Promise<Pick<Membership, 'chatType' | 'audienceId'>> {
     const access = isId(chatId) ? await this.access.find(userId, chatId) : null;
     if (!access) throw new AppError('CHAT_NOT_FOUND');
     if (access.blocked) throw new AppError('BLOCKED');
+    return { chatType: access.type, audienceId: access.tenant_id ?? chatId };
   }
 
   /** The lowest marks among the present members other than `userId`. */
@@ -234,6 +241,7 @@ function toMembership(userId: string, row: ChatForMemberRow): Membership {
     userId,
     chatId: row.id,
     chatType: row.type,
+    audienceId: row.tenant_id ?? row.id,
     role: row.role,
     firstSeq: Math.max(row.joined_seq, row.cleared_seq) + 1,
     lastSeq: row.last_seq,

@@ -6,6 +6,7 @@ import { Cursors } from '../infra/http/cursors.js';
 import type { Page } from '../infra/http/envelope.js';
 import { nameKeyOf } from '../users/profile.js';
 import { PublicUsers } from '../users/public-users.service.js';
+import { AgentsRepository } from './agents.repository.js';
 import { toMembers } from './chat-views.js';
 import { MAX_GROUP_MEMBERS, type ChatBody, type MemberBody, type MemberRole } from './chats.dto.js';
 import { ChatCreated, MembersLeft, MembershipUpdated } from './chats.events.js';
@@ -25,6 +26,7 @@ import { MembersRepository } from './members.repository.js';
 export class MembersService {
   constructor(
     private readonly repository: MembersRepository,
+    private readonly agents: AgentsRepository,
     private readonly chats: ChatsService,
     private readonly changes: GroupChanges,
     private readonly contacts: ContactsService,
@@ -38,12 +40,15 @@ export class MembersService {
     chatId: string,
     { query, cursor, limit }: ListMembersQuery,
   ): Promise<{ members: MemberBody[]; page: Page }> {
-    await this.chats.requireMember(userId, chatId);
+    const { chatType, audienceId } = await this.chats.requireMember(userId, chatId);
     const namePrefix = nameKeyOf(query ?? '');
     const scope = `members:${userId}:${chatId}:${namePrefix}`;
     const position = cursor === undefined ? null : this.cursors.decode(scope, cursor);
     const after = position && { joinedAt: new Date(String(position[0])), userId: String(position[1]) };
-    const rows = await this.repository.list(chatId, namePrefix, after, limit + 1);
+    const rows =
+      chatType === 'WHATSAPP'
+        ? await this.agents.list(audienceId, chatId, namePrefix, after, limit + 1)
+        : await this.repository.list(chatId, namePrefix, after, limit + 1);
     const shown = rows.slice(0, limit);
     const last = shown.at(-1);
     return {

@@ -1,4 +1,4 @@
-import { ApiProperty } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { MediaBody } from '../media/media.dto.js';
 
 export const MESSAGE_TYPES = [
@@ -39,6 +39,46 @@ export class ReactionBody {
 
   @ApiProperty({ type: [String] })
   userIds: string[];
+}
+
+/** Why a message could not be sent, or whether it was. */
+export class WhatsappErrorBody {
+  @ApiProperty({ description: 'Meta’s code, or `OUTCOME_UNKNOWN`, `WINDOW_CLOSED` …', example: '131047' })
+  code: string;
+
+  @ApiProperty()
+  message: string;
+
+  @ApiPropertyOptional({ type: String, nullable: true })
+  details?: string | null;
+}
+
+/** What crossed Meta’s wire with a message. */
+export class WhatsappMessageBody {
+  @ApiProperty({ type: String, nullable: true, description: 'Meta’s id; null until it is known' })
+  waMessageId: string | null;
+
+  @ApiProperty({ enum: ['IN', 'OUT'] })
+  direction: 'IN' | 'OUT';
+
+  @ApiProperty({ type: String, nullable: true, description: 'digits, or a business-scoped user id' })
+  from: string | null;
+
+  @ApiProperty({ type: String, nullable: true })
+  to: string | null;
+
+  @ApiProperty({ type: String, format: 'date-time', nullable: true, description: 'by Meta’s clock' })
+  sentAt: string | null;
+
+  @ApiProperty({ type: WhatsappErrorBody, nullable: true })
+  error: WhatsappErrorBody | null;
+
+  @ApiProperty({
+    type: 'object',
+    additionalProperties: true,
+    description: 'what Meta sent, or what was or is to be sent to it',
+  })
+  payload: Record<string, unknown>;
 }
 
 /** A message as its events carry it: one packet for all receivers, so nothing in it is one reader's own. */
@@ -93,6 +133,9 @@ export class EventMessageBody {
 
   @ApiProperty({ format: 'date-time' })
   createdAt: string;
+
+  @ApiPropertyOptional({ type: WhatsappMessageBody, description: 'of messages that cross WhatsApp' })
+  whatsapp?: WhatsappMessageBody;
 }
 
 /** A message as one reader sees it. */

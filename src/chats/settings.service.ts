@@ -22,8 +22,8 @@ export class SettingsService {
     const changes = toChanges(dto);
     if (Object.keys(changes).length > 0) {
       await this.prisma.inTransaction(async (tx) => {
-        await this.chats.lockAsMember(tx, userId, chatId);
-        await this.repository.update(tx, chatId, userId, changes);
+        const membership = await this.chats.lockAsMember(tx, userId, chatId);
+        await this.repository.update(tx, membership, changes);
       });
       this.events.publish(new MembershipUpdated(chatId, userId));
     }
@@ -37,9 +37,9 @@ export class SettingsService {
    */
   async clear(userId: string, chatId: string): Promise<void> {
     const upToSeq = await this.prisma.inTransaction(async (tx) => {
-      const { lastSeq } = await this.chats.lockAsMember(tx, userId, chatId);
-      await this.repository.clear(tx, chatId, userId, lastSeq);
-      return lastSeq;
+      const membership = await this.chats.lockAsMember(tx, userId, chatId);
+      await this.repository.clear(tx, membership, membership.lastSeq);
+      return membership.lastSeq;
     });
     this.events.publish(new ChatCleared(chatId, userId, upToSeq));
   }

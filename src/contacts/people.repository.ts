@@ -81,7 +81,7 @@ export class PeopleRepository {
     );
   }
 
-  /** Those among `userIds` with whom the caller shares a chat, a contact or a request, and the caller. */
+  /** Those among `userIds` with whom the caller shares a chat, a tenant, a contact or a request, and the caller. */
   async acquaintancesAmong(callerId: string, userIds: readonly string[]): Promise<string[]> {
     const rows = await this.database.query<{ id: string }>(
       {
@@ -93,6 +93,9 @@ export class PeopleRepository {
               SELECT FROM contact c WHERE c.user_lo = least(o.id, $1) AND c.user_hi = greatest(o.id, $1))
             OR EXISTS (
               SELECT FROM member mine JOIN member theirs ON theirs.chat_id = mine.chat_id
+              WHERE mine.user_id = $1 AND mine.left_at IS NULL AND theirs.user_id = o.id)
+            OR EXISTS (
+              SELECT FROM tenant_agent mine JOIN tenant_agent theirs ON theirs.tenant_id = mine.tenant_id
               WHERE mine.user_id = $1 AND mine.left_at IS NULL AND theirs.user_id = o.id)`,
       },
       [callerId, userIds],

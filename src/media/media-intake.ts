@@ -52,7 +52,7 @@ export class MediaIntake {
   ) {}
 
   /** Returns the id of the new medium, which is committed. See `MediaService.upload`. */
-  async receiveUpload(ownerId: string, localPath: string, fileName: string | null): Promise<string> {
+  async receiveUpload(ownerId: string | null, localPath: string, fileName: string | null): Promise<string> {
     const stored = await this.withTempFiles(async (newPath) =>
       this.store(await this.prepareUpload(localPath, cleanFileName(fileName), newPath)),
     );
@@ -162,7 +162,11 @@ export class MediaIntake {
     return { row, files: files.map(({ file }) => file) };
   }
 
-  private async commit(tx: PrismaTransaction, { row, files }: StoredUpload, ownerId: string): Promise<void> {
+  private async commit(
+    tx: PrismaTransaction,
+    { row, files }: StoredUpload,
+    ownerId: string | null,
+  ): Promise<void> {
     await this.files.claim(
       tx,
       files.map(({ key }) => key),

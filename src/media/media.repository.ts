@@ -52,7 +52,7 @@ export class MediaRepository {
   async insert(
     tx: PrismaTransaction,
     media: NewMedia,
-    ownerId: string,
+    ownerId: string | null,
     at: Date,
     checkAt: Date,
   ): Promise<void> {

@@ -70,10 +70,12 @@ export class MediaService implements PictureStore {
    * @throws AppError PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, UNPROCESSABLE, MEDIA_INFECTED, NOT_READY
    */
   async upload(ownerId: string, localPath: string, fileName: string | null): Promise<FoundMedia> {
-    const id = await this.intake.receiveUpload(ownerId, localPath, fileName);
-    const [row] = await this.media.listByIds([id]);
-    if (!row) throw new AppError('MEDIA_NOT_FOUND');
-    return this.found(row);
+    return this.take(ownerId, localPath, fileName);
+  }
+
+  /** Like `upload`, of a file that came through a channel: it is nobody's, and goes if no message takes it. */
+  async takeIn(localPath: string, fileName: string | null): Promise<FoundMedia> {
+    return this.take(null, localPath, fileName);
   }
 
   async receive(localPath: string): Promise<ReceivedPicture> {
@@ -116,16 +118,42 @@ export class MediaService implements PictureStore {
       ? await this.media.findServed(id, isSigned ? null : (caller?.userId ?? null))
       : null;
     if (!media || !(isSigned || media.mayBeSeen)) throw new AppError('MEDIA_NOT_FOUND');
-    const { fileName, mimeType, size, sha256, storage, storageKey: key, thumbnailKey } = media;
+    const { thumbnailKey } = media;
     return query.size === 'thumbnail' && thumbnailKey !== null
       ? this.openThumbnail(media, thumbnailKey)
-      : {
-          fileName,
-          mimeType,
-          size,
-          etag: `"${sha256}"`,
-          read: (range) => this.files.read({ key, storage, mimeType }, range),
-        };
+      : this.whole(media);
+  }
+
+  private whole({ fileName, mimeType, size, sha256, storage, storageKey: key }: ServedMedia): OpenedMedia {
+    return {
+      fileName,
+      mimeType,
+      size,
+      etag: `"${sha256}"`,
+      read: (range) => this.files.read({ key, storage, mimeType }, range),
+    };
+  }
+
+  /**
+   * Opens a medium for the server's own use: who calls this knows that it may be used so.
+   *
+   * @throws AppError MEDIA_NOT_FOUND; reading it, NOT_READY when the storage does not answer
+   */
+  async openStored(id: string): Promise<OpenedMedia> {
+    const media = isId(id) ? await this.media.findServed(id, null) : null;
+    if (!media) throw new AppError('MEDIA_NOT_FOUND');
+    return this.whole(media);
+  }
+
+  private async take(
+    ownerId: string | null,
+    localPath: string,
+    fileName: string | null,
+  ): Promise<FoundMedia> {
+    const id = await this.intake.receiveUpload(ownerId, localPath, fileName);
+    const [row] = await this.media.listByIds([id]);
+    if (!row) throw new AppError('MEDIA_NOT_FOUND');
+    return this.found(row);
   }
 
   private found(row: Media): FoundMedia {

@@ -10,6 +10,7 @@ import {
 } from '../infra/database/prisma.service.js';
 import { EventBus } from '../infra/events/event-bus.js';
 import { SignedUrls } from '../infra/storage/signed-urls.js';
+import type { AfterCommit } from './account-removal.js';
 import { problemWithBirthDate } from './birth-date.js';
 import { normalisePhone } from './phone.js';
 import { ProfilePictures } from './profile-pictures.js';
@@ -26,8 +27,12 @@ export interface NewAccount {
   passwordHash: string;
 }
 
+type CreationHook = (tx: PrismaTransaction, userId: string) => Promise<AfterCommit>;
+
 @Injectable()
 export class UsersService {
+  private readonly creationHooks: CreationHook[] = [];
+
   constructor(
     private readonly users: UsersRepository,
     private readonly prisma: PrismaService,
@@ -37,6 +42,11 @@ export class UsersService {
     private readonly urls: SignedUrls,
     private readonly clock: Clock,
   ) {}
+
+  /** For modules that have something ready for new accounts: runs in the transaction that makes one. */
+  onCreate(hook: CreationHook): void {
+    this.creationHooks.push(hook);
+  }
 
   /**
    * Makes an account. `alongside` runs in its transaction.
@@ -50,7 +60,7 @@ export class UsersService {
     alongside: (tx: PrismaTransaction, userId: string) => Promise<T>,
   ): Promise<{ profile: Profile; result: T }> {
     const id = newId();
-    return refusingTakenEmail(() =>
+    const { profile, result, afterCommit } = await refusingTakenEmail(() =>
       this.pictures.with(picturePath, (picture) =>
         this.prisma.inTransaction(async (tx) => {
           const row = {
@@ -61,12 +71,17 @@ export class UsersService {
             passwordHash: account.passwordHash,
             pictureId: picture?.id ?? null,
           };
-          const profile = await this.users.insert(tx, row, this.clock.now());
+          const inserted = await this.users.insert(tx, row, this.clock.now());
           await picture?.attach(tx, id);
-          return { profile, result: await alongside(tx, id) };
+          const done = await alongside(tx, id);
+          const after: AfterCommit[] = [];
+          for (const hook of this.creationHooks) after.push(await hook(tx, id));
+          return { profile: inserted, result: done, afterCommit: after };
         }),
       ),
     );
+    for (const rest of afterCommit) await rest();
+    return { profile, result };
   }
 
   /**
