@@ -61,7 +61,9 @@ export class FlagsRepository {
         text: `SELECT ${MESSAGE_COLUMNS}, flag.starred_at, own.delivered_seq AS my_delivered_seq,
             own.read_seq AS my_read_seq
           FROM message_flag flag
-          JOIN member own ON own.chat_id = flag.chat_id AND own.user_id = flag.user_id AND own.left_at IS NULL
+          CROSS JOIN LATERAL (
+            SELECT p.* FROM chat_place p
+            WHERE p.chat_id = flag.chat_id AND p.user_id = flag.user_id AND p.left_at IS NULL LIMIT 1) own
           JOIN message m ON m.chat_id = flag.chat_id AND m.seq = flag.seq
           LEFT JOIN message replied ON replied.chat_id = m.chat_id AND replied.seq = m.reply_to_seq
           WHERE flag.user_id = $1 AND flag.starred_at IS NOT NULL AND ${NOT_HIDDEN} AND m.deleted_at IS NULL

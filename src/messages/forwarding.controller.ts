@@ -25,6 +25,7 @@ export class ForwardingController {
     summary: 'Sends a message on to other chats',
     description:
       'To all of `chatIds` or to none. Text and medium are sent, what it replies to and its mentions are not. ' +
+      'From WhatsApp, what is neither text nor a file goes on as its text; into WhatsApp nothing is forwarded. ' +
       'Every chat counts as one message against the limit.',
   })
   @ApiSuccess({
@@ -33,7 +34,14 @@ export class ForwardingController {
     type: MessageBody,
     isArray: true,
   })
-  @ApiFailures('MESSAGE_NOT_FOUND', 'CHAT_NOT_FOUND', 'BLOCKED', 'MESSAGE_DELETED', 'UNPROCESSABLE')
+  @ApiFailures(
+    'MESSAGE_NOT_FOUND',
+    'CHAT_NOT_FOUND',
+    'BLOCKED',
+    'MESSAGE_DELETED',
+    'NOT_IN_WHATSAPP',
+    'UNPROCESSABLE',
+  )
   async forward(
     @CurrentUser() me: Principal,
     @Param('messageId') messageId: string,

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { AppError } from '../common/errors.js';
 import { isId } from '../common/ids.js';
+import { ChatsService } from '../chats/chats.service.js';
 import type { MessageBody } from '../chats/message.dto.js';
 import { EventBus } from '../infra/events/event-bus.js';
 import { Metrics } from '../infra/observability/metrics.js';
@@ -12,10 +13,13 @@ import { MessageCreated } from './messages.events.js';
 import { MessagesRepository, type MessageRow } from './messages.repository.js';
 import { MessagesService } from './messages.service.js';
 
+type Content = Pick<SendInput, 'type' | 'text' | 'mediaId'>;
+
 @Injectable()
 export class ForwardingService {
   constructor(
     private readonly messages: MessagesService,
+    private readonly chats: ChatsService,
     private readonly repository: MessagesRepository,
     private readonly writer: MessageWriter,
     private readonly media: MediaService,
@@ -29,7 +33,8 @@ export class ForwardingService {
    *
    * @param chatIds 1 to 20 different chats
    * @returns the new messages in the order of `chatIds`
-   * @throws AppError MESSAGE_NOT_FOUND, MESSAGE_DELETED, CHAT_NOT_FOUND, BLOCKED, UNPROCESSABLE for a SYSTEM message
+   * @throws AppError MESSAGE_NOT_FOUND, MESSAGE_DELETED, CHAT_NOT_FOUND, BLOCKED, NOT_IN_WHATSAPP for a target that is
+   *   a tenant's conversation, UNPROCESSABLE for a SYSTEM message and what has neither text nor medium
    */
   async forward(userId: string, messageId: string, chatIds: readonly string[]): Promise<MessageBody[]> {
     const { chatId, seq } = await this.messages.requireVisible(userId, messageId);
@@ -39,10 +44,12 @@ export class ForwardingService {
     if (source.type === 'SYSTEM') {
       throw new AppError('UNPROCESSABLE', { message: 'What the server says of a group is not forwarded.' });
     }
+    const content = contentOf(source);
     if (!chatIds.every(isId)) throw new AppError('CHAT_NOT_FOUND');
     const media = source.media_id === null ? null : await this.media.findAttachable(userId, source.media_id);
-    const inputs = chatIds.map((target) => toForward(source, userId, target));
+    const inputs = chatIds.map((target) => toForward(content, userId, target));
     const written = await this.writer.writeAll(inputs);
+    await this.assertReached(userId, inputs, written);
     assertWritten(written);
     this.metrics.messages.inc(written.length);
     return inputs.map((input, index) => {
@@ -53,16 +60,38 @@ export class ForwardingService {
       return Object.assign({ starred: false }, event, { media: media?.view(userId) ?? null });
     });
   }
+
+  /** @throws AppError NOT_IN_WHATSAPP if all that they are no members of are conversations that they reach */
+  private async assertReached(
+    userId: string,
+    inputs: readonly SendInput[],
+    written: readonly Written[],
+  ): Promise<void> {
+    const refused = inputs.filter((_, index) => written[index]?.row.outcome === 'NOT_MEMBER');
+    if (refused.length === 0) return;
+    const places = await this.chats.listMemberships(
+      userId,
+      refused.map(({ chatId }) => chatId),
+    );
+    if (!refused.every(({ chatId }) => places.get(chatId)?.mine.chatType === 'WHATSAPP')) return;
+    throw new AppError('NOT_IN_WHATSAPP', { message: 'Nothing can be forwarded to a customer.' });
+  }
 }
 
-function toForward(source: MessageRow, senderId: string, chatId: string): SendInput {
+/** What of a message can be sent on. @throws AppError UNPROCESSABLE if nothing can */
+function contentOf({ type, text, media_id: mediaId }: MessageRow): Content {
+  if (mediaId !== null) return { type, text, mediaId };
+  // A place or a card is to people what is written of it.
+  if (text !== null) return { type: 'TEXT', text, mediaId };
+  throw new AppError('UNPROCESSABLE', { message: 'This message holds nothing that can be forwarded.' });
+}
+
+function toForward(content: Content, senderId: string, chatId: string): SendInput {
   return {
     chatId,
     senderId,
     clientId: null,
-    type: source.type,
-    text: source.text,
-    mediaId: source.media_id,
+    ...content,
     replyToSeq: null,
     mentions: [],
     forwarded: true,

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { AppError } from '../common/errors.js';
+import { messageId as idOf } from '../common/ids.js';
 import { ChatsService, type Membership } from '../chats/chats.service.js';
 import type { EventMessageBody, MessageBody } from '../chats/message.dto.js';
 import { PrismaService, type PrismaTransaction } from '../infra/database/prisma.service.js';
@@ -55,8 +56,9 @@ export class MessageChanges {
       const row = await this.repository.findMessageIn(tx, userId, chatId, seq);
       if (!row || seq < membership.firstSeq) throw new AppError('MESSAGE_NOT_FOUND');
       const reactions = row.rev > 1 ? await this.repository.listReactionsIn(tx, chatId, seq) : [];
-      // Who came after it came with a SYSTEM message above it.
-      const blindIds = membership.membersSeq > seq ? await this.repository.listBlindIn(tx, chatId, seq) : [];
+      // Who came after it came with a SYSTEM message above it; agents see a conversation from its beginning.
+      const mayBeBlind = membership.chatType === 'GROUP' && membership.membersSeq > seq;
+      const blindIds = mayBeBlind ? await this.repository.listBlindIn(tx, chatId, seq) : [];
       return work(tx, { membership, row, reactions, blindIds });
     });
   }
@@ -92,18 +94,32 @@ export class MessageChanges {
     { others, media }: EventFrame,
   ): EventMessageBody {
     const marks = { mine: membership, others };
-    const { starred: _starred, ...body } = this.views.one(membership.userId, row, reactions, marks, media);
+    const { starred: _starred, ...body } = this.views.one(membership.userId, row, reactions, marks, {
+      media,
+    });
     return body;
   }
 
   /** The message as its change left it, for the one who changed it. */
   async bodyOf({ membership, row, reactions }: LockedMessage): Promise<MessageBody> {
     const { userId, chatId } = membership;
-    const [others, media] = await Promise.all([
+    const [others, media, facts] = await Promise.all([
       this.chats.othersMarks(userId, chatId),
       this.views.mediaOf(row, userId),
+      this.views.factsOf([row]),
     ]);
-    return this.views.one(userId, row, reactions, { mine: membership, others }, media);
+    const parts = { media, facts: facts.get(idOf(chatId, row.seq)) };
+    return this.views.one(userId, row, reactions, { mine: membership, others }, parts);
+  }
+
+  /** The message as it is now, for somebody who saw it a moment ago. @throws AppError MESSAGE_NOT_FOUND */
+  async bodyNow({ membership, row: { chat_id: chatId, seq } }: LockedMessage): Promise<MessageBody> {
+    const { userId } = membership;
+    const row = await this.repository.findMessage(userId, chatId, seq);
+    const marks = { mine: membership, others: await this.chats.othersMarks(userId, chatId) };
+    const [body] = await this.views.of(userId, row ? [row] : [], () => marks);
+    if (!body) throw new AppError('MESSAGE_NOT_FOUND');
+    return body;
   }
 
   private async lockAsMember(tx: PrismaTransaction, userId: string, chatId: string): Promise<Membership> {

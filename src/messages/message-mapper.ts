@@ -5,8 +5,10 @@ import type {
   MessageStatus,
   ReactionBody,
   ReplyToBody,
+  WhatsappMessageBody,
 } from '../chats/message.dto.js';
 import type { MediaBody } from '../media/media.dto.js';
+import type { ChannelFacts } from './message-channel.js';
 import type { SendInput, Written } from './message-writer.js';
 import type { MessageRow } from './messages.repository.js';
 
@@ -37,6 +39,8 @@ export function statusFor(seq: number, isOwn: boolean, marks: ReaderMarks): Mess
 export interface MessageParts {
   media: MediaBody | null;
   reactions: ReactionBody[];
+  /** Of a message that crossed a channel. */
+  facts?: ChannelFacts | undefined;
 }
 
 export function toMessageBody(
@@ -60,12 +64,18 @@ export function toMessageBody(
     replyTo: replyToOf(row),
     forwarded: row.forwarded,
     reactions: isDeleted ? [] : parts.reactions,
-    status: statusFor(row.seq, row.sender_id === readerId, marks),
+    status: parts.facts?.status ?? statusFor(row.seq, row.sender_id === readerId, marks),
     starred: row.starred,
     editedAt: row.edited_at?.toISOString() ?? null,
     deletedAt: row.deleted_at?.toISOString() ?? null,
     createdAt: row.created_at.toISOString(),
+    ...(parts.facts && { whatsapp: whatsappOf(parts.facts, isDeleted) }),
   };
+}
+
+/** What a deleted message held goes with it. */
+function whatsappOf({ whatsapp }: ChannelFacts, isDeleted: boolean): WhatsappMessageBody {
+  return isDeleted ? Object.assign({}, whatsapp, { payload: {} }) : whatsapp;
 }
 
 /** A message just committed, as its event carries it. */
@@ -105,7 +115,7 @@ export function toCreatedBody(
 
 /** What a reader sees, without what is that reader's own. */
 export function toEventBody({ starred: _starred, ...message }: MessageBody): EventMessageBody {
-  return { ...message, status: 'SENT' };
+  return message.whatsapp ? message : { ...message, status: 'SENT' };
 }
 
 /** A SYSTEM message just written. */

@@ -4,15 +4,17 @@ import { messageId } from '../common/ids.js';
 import type { MessageBody, ReactionBody } from '../chats/message.dto.js';
 import type { MediaBody } from '../media/media.dto.js';
 import { MediaService } from '../media/media.service.js';
-import { toMessageBody, type ReaderMarks } from './message-mapper.js';
+import { MessageChannel, type ChannelFacts } from './message-channel.js';
+import { toMessageBody, type MessageParts, type ReaderMarks } from './message-mapper.js';
 import { MessagesRepository, type MessageRow, type ReactionRow } from './messages.repository.js';
 
-/** Builds what a reader sees of messages, any number of them with at most two more queries. */
+/** Builds what a reader sees of messages, any number of them with at most three more queries. */
 @Injectable()
 export class MessageViews {
   constructor(
     private readonly repository: MessagesRepository,
     private readonly media: MediaService,
+    private readonly channel: MessageChannel,
   ) {}
 
   /**
@@ -25,19 +27,21 @@ export class MessageViews {
     rows: readonly MessageRow[],
     marksOf: (row: MessageRow) => ReaderMarks,
   ): Promise<MessageBody[]> {
-    // Most pages have neither media nor reactions, and pay for neither.
+    // Most pages have neither media nor reactions nor a channel, and pay for none of them.
     const shown = rows.filter((row) => row.deleted_at === null);
-    const [media, reactions] = await Promise.all([
+    const [media, reactions, facts] = await Promise.all([
       this.media.viewFor(
         readerId,
         shown.flatMap((row) => row.media_id ?? []),
       ),
       this.reactionsTo(shown.filter((row) => row.rev > 1)),
+      this.factsOf(rows),
     ]);
     return rows.map((row) =>
       toMessageBody(row, readerId, marksOf(row), {
         media: row.media_id === null ? null : (media.get(row.media_id) ?? null),
         reactions: reactions.get(messageId(row.chat_id, row.seq)) ?? [],
+        facts: facts.get(messageId(row.chat_id, row.seq)),
       }),
     );
   }
@@ -48,9 +52,15 @@ export class MessageViews {
     row: MessageRow,
     reactions: readonly ReactionRow[],
     marks: ReaderMarks,
-    media: MediaBody | null,
+    { media, facts }: Omit<MessageParts, 'reactions'>,
   ): MessageBody {
-    return toMessageBody(row, readerId, marks, { media, reactions: toReactions(reactions) });
+    return toMessageBody(row, readerId, marks, { media, reactions: toReactions(reactions), facts });
+  }
+
+  /** What a channel knows of those messages that crossed it, by message id. */
+  async factsOf(rows: readonly MessageRow[]): Promise<Map<string, ChannelFacts>> {
+    const crossed = rows.filter((row) => row.channel !== null);
+    return this.channel.factsOf(crossed.map((row) => ({ chatId: row.chat_id, seq: row.seq })));
   }
 
   /**

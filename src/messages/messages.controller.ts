@@ -46,6 +46,8 @@ export class MessagesController {
     'MESSAGE_NOT_FOUND',
     'MEDIA_NOT_FOUND',
     'BLOCKED',
+    'WINDOW_CLOSED',
+    'NOT_IN_WHATSAPP',
     'UNPROCESSABLE',
     'MEDIA_INFECTED',
   )

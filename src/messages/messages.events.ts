@@ -1,9 +1,10 @@
 import type { ChatType } from '../chats/chats.dto.js';
-import type { EventMessageBody } from '../chats/message.dto.js';
+import type { EventMessageBody, MessageStatus } from '../chats/message.dto.js';
 
 /**
  * In every event for all members, `membersSeq` is the chat's `members_seq` at the commit: whoever tells the members
- * knows by it whether it has heard of everyone who joined or left before.
+ * knows by it whether it has heard of everyone who joined or left before. `audienceId` is whose members they are: the
+ * chat's, or in a chat of a channel the tenant's, and then `membersSeq` is the tenant's `agents_seq`.
  */
 
 /** A message was committed. */
@@ -14,6 +15,31 @@ export class MessageCreated {
     readonly originSocketId: string | null,
     readonly chatType: ChatType,
     readonly membersSeq: number,
+    readonly audienceId: string = message.chatId,
+  ) {}
+}
+
+/** A channel has told of one message alone that it is now sent, delivered, read or failed. */
+export class MessageStatusChanged {
+  constructor(
+    readonly chatId: string,
+    readonly messageId: string,
+    readonly seq: number,
+    readonly status: MessageStatus,
+    readonly at: Date,
+    readonly membersSeq: number,
+    readonly audienceId: string,
+  ) {}
+}
+
+/** The mark that all agents of a tenant share has moved in one of its chats. */
+export class TeamRead {
+  constructor(
+    readonly chatId: string,
+    readonly readSeq: number,
+    readonly originSocketId: string | null,
+    readonly membersSeq: number,
+    readonly audienceId: string,
   ) {}
 }
 
@@ -23,6 +49,7 @@ export class MessageEdited {
     readonly message: EventMessageBody,
     readonly membersSeq: number,
     readonly blindIds: readonly string[],
+    readonly audienceId: string = message.chatId,
   ) {}
 }
 
@@ -36,6 +63,7 @@ export class MessageDeleted {
     readonly deletedByUserId: string,
     readonly membersSeq: number,
     readonly blindIds: readonly string[],
+    readonly audienceId: string = chatId,
   ) {}
 }
 
@@ -50,6 +78,7 @@ export class MessageReacted {
     readonly action: 'added' | 'removed',
     readonly membersSeq: number,
     readonly blindIds: readonly string[],
+    readonly audienceId: string = chatId,
   ) {}
 }
 

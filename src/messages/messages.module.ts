@@ -4,6 +4,11 @@ import { MediaModule } from '../media/media.module.js';
 import { UsersModule } from '../users/users.module.js';
 import { AccountForgetting } from './account-forgetting.service.js';
 import { AccountForgettingRepository } from './account-forgetting.repository.js';
+import { ChannelMessages } from './channel-messages.js';
+import { ChannelMessagesRepository } from './channel-messages.repository.js';
+import { ChannelRevisions } from './channel-revisions.js';
+import { ChannelRevisionsRepository } from './channel-revisions.repository.js';
+import { ChannelSends } from './channel-sends.js';
 import { FlagsController } from './flags.controller.js';
 import { FlagsRepository } from './flags.repository.js';
 import { FlagsService } from './flags.service.js';
@@ -11,6 +16,7 @@ import { ForwardingController } from './forwarding.controller.js';
 import { ForwardingService } from './forwarding.service.js';
 import { LowestMarks } from './lowest-marks.js';
 import { LowestMarksRepository } from './lowest-marks.repository.js';
+import { MessageChannel } from './message-channel.js';
 import { MessageChanges } from './message-changes.js';
 import { HistoryService } from './history.service.js';
 import { MessageViews } from './message-views.js';
@@ -55,6 +61,12 @@ import { SearchService } from './search.service.js';
     MessageViews,
     MessagesRepository,
     MessageWriter,
+    MessageChannel,
+    ChannelMessages,
+    ChannelMessagesRepository,
+    ChannelRevisions,
+    ChannelRevisionsRepository,
+    ChannelSends,
     ReceiptsService,
     ReceiptsRepository,
     ReceiptsWriter,
@@ -75,6 +87,17 @@ import { SearchService } from './search.service.js';
     SearchService,
     SearchRepository,
   ],
-  exports: [MessagesService, ReceiptsService, MessageWriter, ReceiptsWriter, LowestMarks],
+  exports: [
+    MessagesService,
+    HistoryService,
+    SearchService,
+    ReceiptsService,
+    MessageWriter,
+    ReceiptsWriter,
+    LowestMarks,
+    MessageChannel,
+    ChannelMessages,
+    ChannelRevisions,
+  ],
 })
 export class MessagesModule {}

@@ -49,6 +49,8 @@ export interface MessageRow {
   sender_id: string | null;
   client_key: string;
   type: MessageType;
+  /** What it came or went through, if not between people. */
+  channel: 'WHATSAPP' | null;
   text: string | null;
   media_id: string | null;
   mentions: string[];
@@ -90,8 +92,8 @@ export interface RecipientReceiptRow {
  * the reader has hidden is left out.
  */
 export const MESSAGE_COLUMNS = `
-  m.chat_id, m.seq, m.rev, m.sender_id, m.client_key, m.type, m.text, m.media_id, m.mentions, m.reply_to_seq,
-  m.forwarded, m.edited_at, m.deleted_at, m.created_at, flag.starred_at IS NOT NULL AS starred,
+  m.chat_id, m.seq, m.rev, m.sender_id, m.client_key, m.type, m.channel, m.text, m.media_id, m.mentions,
+  m.reply_to_seq, m.forwarded, m.edited_at, m.deleted_at, m.created_at, flag.starred_at IS NOT NULL AS starred,
   replied.sender_id AS reply_sender_id, replied.type AS reply_type,
   CASE WHEN replied.deleted_at IS NULL THEN replied.text END AS reply_text`;
 export const MESSAGE_JOINS = `
@@ -276,7 +278,7 @@ export class MessagesRepository {
     return rows.length > 0;
   }
 
-  /** Inserts a SYSTEM message as the next one of a chat whose lock `tx` holds. Returns its seq. */
+  /** Inserts a SYSTEM message as the next one of a chat, be it a conversation, whose lock `tx` holds. Returns its seq. */
   async insertSystem(
     tx: PrismaTransaction,
     chatId: string,
@@ -288,7 +290,11 @@ export class MessagesRepository {
       WITH counted AS (
         UPDATE chat SET last_seq = last_seq + 1, updated_at = greatest(updated_at, ${at}),
           changed_tx = pg_current_xact_id()
-        WHERE id = ${chatId}::uuid RETURNING last_seq)
+        WHERE id = ${chatId}::uuid RETURNING last_seq, updated_at
+      ), followed AS (
+        UPDATE conversation k SET last_seq = c.last_seq, active_at = c.updated_at, changed_tx = pg_current_xact_id()
+        FROM counted c WHERE k.chat_id = ${chatId}::uuid
+      )
       INSERT INTO message (chat_id, seq, client_key, type, text, mentions, created_at)
       SELECT ${chatId}::uuid, last_seq, ${clientKey}, 'SYSTEM', ${text}, '{}', ${at} FROM counted
       RETURNING seq`;

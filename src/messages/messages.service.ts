@@ -10,6 +10,8 @@ import type { ReceivedUpload } from '../infra/http/form-reader.js';
 import { Metrics } from '../infra/observability/metrics.js';
 import { chatReader } from '../infra/storage/signed-urls.js';
 import { MediaService, type FoundMedia } from '../media/media.service.js';
+import { ChannelSends } from './channel-sends.js';
+import { MessageChannel } from './message-channel.js';
 import { NO_MARKS, toCreatedBody, toEventBody, toSystemBody, type ReaderMarks } from './message-mapper.js';
 import { MessageViews } from './message-views.js';
 import { MessageWriter, type SendInput, type Written } from './message-writer.js';
@@ -35,6 +37,8 @@ export class MessagesService implements OnModuleInit {
     private readonly writer: MessageWriter,
     private readonly chats: ChatsService,
     private readonly chatMessages: ChatMessages,
+    private readonly channel: MessageChannel,
+    private readonly channelSends: ChannelSends,
     private readonly media: MediaService,
     private readonly events: EventBus,
     private readonly metrics: Metrics,
@@ -47,8 +51,12 @@ export class MessagesService implements OnModuleInit {
         const seq = await this.repository.insertSystem(tx, chatId, `s:${randomUUID()}`, text, at);
         return toSystemBody(chatId, seq, text, at);
       },
-      announce: (message, membersSeq) => {
-        this.events.publish(new MessageCreated(message, null, 'GROUP', membersSeq));
+      announce: (message, membersSeq, tenantId) => {
+        const created =
+          tenantId === null
+            ? new MessageCreated(message, null, 'GROUP', membersSeq)
+            : new MessageCreated(message, null, 'WHATSAPP', membersSeq, tenantId);
+        this.events.publish(created);
       },
     });
   }
@@ -59,7 +67,7 @@ export class MessagesService implements OnModuleInit {
    *
    * @param originSocketId the socket it came on, which the event then leaves out
    * @throws AppError CHAT_NOT_FOUND, BLOCKED, MESSAGE_NOT_FOUND (the reply), MEDIA_NOT_FOUND, VALIDATION_FAILED (no
-   *   text and no file, a type that is not the file's, mentions)
+   *   text and no file, a type that is not the file's, mentions); to a customer, WINDOW_CLOSED and NOT_IN_WHATSAPP
    */
   async send(
     senderId: string,
@@ -144,7 +152,7 @@ export class MessagesService implements OnModuleInit {
       case 'REPEATED':
         return this.repeat(senderId, chatId, written, originSocketId);
       case 'NOT_MEMBER':
-        throw new AppError('CHAT_NOT_FOUND');
+        return this.sendOut(input, media, originSocketId);
       case 'BLOCKED':
         throw new AppError('BLOCKED');
       case 'REPLY_NOT_VISIBLE':
@@ -156,6 +164,20 @@ export class MessagesService implements OnModuleInit {
       case 'NOT_ALL':
         throw new Error('a send of its own was refused for another');
     }
+  }
+
+  /** An agent's send to a customer. */
+  private async sendOut(
+    input: SendInput,
+    media: FoundMedia | null,
+    originSocketId: string | null,
+  ): Promise<SendResult> {
+    const { senderId, mediaId } = input;
+    const isMediaMissing = mediaId !== null && media === null;
+    const sent = await this.channelSends.send(input, isMediaMissing, originSocketId);
+    if (!sent.created) return { message: await this.getSent(senderId, sent.address), created: false };
+    const own = media && { media: media.view(senderId) };
+    return { message: Object.assign({ starred: false }, sent.message, own), created: true };
   }
 
   private async repeat(
@@ -224,7 +246,7 @@ export class MessagesService implements OnModuleInit {
   }
 
   /**
-   * When each recipient received and read a message.
+   * When each recipient received and read a message. What a team has sent to a customer is each agent's to ask about.
    *
    * @throws AppError MESSAGE_NOT_FOUND; FORBIDDEN for another's message
    */
@@ -232,6 +254,8 @@ export class MessagesService implements OnModuleInit {
     const { chatId, seq } = await this.requireVisible(readerId, messageId);
     const message = await this.repository.findMessage(readerId, chatId, seq);
     if (!message) throw new AppError('MESSAGE_NOT_FOUND');
+    const ofChannel = message.channel === null ? null : await this.channel.receiptsOf({ chatId, seq });
+    if (ofChannel) return ofChannel;
     if (message.sender_id !== readerId) {
       throw new AppError('FORBIDDEN', { message: 'Only the sender sees who has read a message.' });
     }

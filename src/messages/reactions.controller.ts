@@ -23,7 +23,14 @@ export class ReactionsController {
       'It is kept in Unicode’s fully-qualified form: ❤ with U+FE0F and without it are one.',
   })
   @ApiSuccess({ description: 'The message.', type: MessageBody })
-  @ApiFailures('MESSAGE_NOT_FOUND', 'MESSAGE_DELETED', 'BLOCKED', 'UNPROCESSABLE')
+  @ApiFailures(
+    'MESSAGE_NOT_FOUND',
+    'MESSAGE_DELETED',
+    'BLOCKED',
+    'WINDOW_CLOSED',
+    'NOT_IN_WHATSAPP',
+    'UNPROCESSABLE',
+  )
   async react(
     @CurrentUser() me: Principal,
     @Param('messageId') messageId: string,

@@ -4,6 +4,7 @@ import { AppError } from '../common/errors.js';
 import { messageId as idOf } from '../common/ids.js';
 import type { MessageBody } from '../chats/message.dto.js';
 import { EventBus } from '../infra/events/event-bus.js';
+import { MessageChannel } from './message-channel.js';
 import { MessageChanges, type LockedMessage } from './message-changes.js';
 import { MessageReacted } from './messages.events.js';
 import { canonicalEmoji } from './reaction-emoji.js';
@@ -12,17 +13,21 @@ import { RevisionsRepository } from './revisions.repository.js';
 
 interface Reacted {
   message: LockedMessage;
-  /** Null when nothing changed. */
-  change: { emoji: string; action: 'added' | 'removed' } | null;
+  /** Null when nothing changed, OUT when it is for the message's channel to change it. */
+  change: { emoji: string; action: 'added' | 'removed' } | 'OUT' | null;
 }
 
-/** Reactions: each person has one a message. Every change is a revision of the message. */
+/**
+ * Reactions: each person has one a message. Every change is a revision of the message. To what crossed a channel, the
+ * channel's other end sees one reaction of the whole team.
+ */
 @Injectable()
 export class ReactionsService {
   constructor(
     private readonly changes: MessageChanges,
     private readonly repository: ReactionsRepository,
     private readonly revisions: RevisionsRepository,
+    private readonly channel: MessageChannel,
     private readonly events: EventBus,
     private readonly clock: Clock,
   ) {}
@@ -31,7 +36,7 @@ export class ReactionsService {
    * Reacts, or takes the reaction back. Another emoji replaces the first; the same again changes nothing.
    *
    * @param text one emoji, or '' for none
-   * @throws AppError MESSAGE_NOT_FOUND, MESSAGE_DELETED, BLOCKED, UNPROCESSABLE for a SYSTEM message
+   * @throws AppError MESSAGE_NOT_FOUND, MESSAGE_DELETED, BLOCKED, UNPROCESSABLE for a SYSTEM message, WINDOW_CLOSED
    */
   async react(userId: string, messageId: string, text: string): Promise<MessageBody> {
     const emoji = canonicalEmoji(text);
@@ -41,6 +46,7 @@ export class ReactionsService {
         throw new AppError('UNPROCESSABLE', { message: 'Nobody reacts to what the server says of a group.' });
       }
       if (row.deleted_at) throw new AppError('MESSAGE_DELETED');
+      if (row.channel !== null) return { message: locked, change: 'OUT' } satisfies Reacted;
       await this.changes.assertNotBlocked(tx, membership);
       const before = reactions.find((reaction) => reaction.user_id === userId)?.emoji ?? null;
       if (before === emoji) return { message: locked, change: null } satisfies Reacted;
@@ -61,6 +67,11 @@ export class ReactionsService {
         change: { emoji: before ?? '', action: 'removed' },
       } satisfies Reacted;
     });
+    if (change === 'OUT') {
+      const { chat_id: chatId, seq } = message.row;
+      await this.channel.out.react(userId, { chatId, seq }, emoji);
+      return this.changes.bodyNow(message);
+    }
     if (change) {
       const { row, membership } = message;
       const id = idOf(row.chat_id, row.seq);

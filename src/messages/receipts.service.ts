@@ -1,8 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { MembershipUpdated } from '../chats/chats.events.js';
+import { ChatsService } from '../chats/chats.service.js';
 import { AppError } from '../common/errors.js';
 import { isId } from '../common/ids.js';
 import { EventBus } from '../infra/events/event-bus.js';
+import { MessageChannel } from './message-channel.js';
 import type { MarksBody } from './messages.dto.js';
 import { MarksAdvanced } from './messages.events.js';
 import { MessagesService } from './messages.service.js';
@@ -29,6 +31,8 @@ export class ReceiptsService {
     private readonly repository: ReceiptsRepository,
     private readonly writer: ReceiptsWriter,
     private readonly messages: MessagesService,
+    private readonly chats: ChatsService,
+    private readonly channel: MessageChannel,
     private readonly events: EventBus,
   ) {}
 
@@ -74,7 +78,7 @@ export class ReceiptsService {
       read: kind === 'READ' ? upToSeq : null,
       originSocketId: report.originSocketId ?? null,
     });
-    if (!row.is_member) throw new AppError('CHAT_NOT_FOUND');
+    if (!row.is_member) return this.reportToTeam(kind, { ...report, upToSeq });
     if (isFirst && (row.delivered_moved || row.read_moved)) {
       this.events.publish(
         new MarksAdvanced(
@@ -95,5 +99,14 @@ export class ReceiptsService {
       this.events.publish(new MembershipUpdated(chatId, userId));
     }
     return { chatId, deliveredSeq: row.delivered_seq, readSeq: row.read_seq };
+  }
+
+  /** Agents share one read mark; what is in a conversation has been delivered to them. */
+  private async reportToTeam(kind: Kind, report: Report & { upToSeq: number }): Promise<MarksBody> {
+    const { userId, chatId, upToSeq, originSocketId = null } = report;
+    const { chatType, deliveredSeq, readSeq } = await this.chats.requireMember(userId, chatId);
+    if (chatType !== 'WHATSAPP') throw new AppError('CHAT_NOT_FOUND');
+    if (kind === 'DELIVERED') return { chatId, deliveredSeq, readSeq };
+    return this.channel.markRead({ userId, chatId, upToSeq, originSocketId });
   }
 }

@@ -23,7 +23,7 @@ export class RevisionsController {
     summary: 'Edits the text of the caller’s own message, within 15 minutes',
     description:
       'The caption of an image, a video, an audio or a document is its text. Replies show the new text in `replyTo`. ' +
-      'The same text again changes nothing.',
+      'The same text again changes nothing. What was sent through WhatsApp stays as it is.',
   })
   @ApiSuccess({ description: 'The message.', type: MessageBody })
   @ApiFailures(
@@ -31,6 +31,7 @@ export class RevisionsController {
     'NOT_YOUR_MESSAGE',
     'BLOCKED',
     'EDIT_WINDOW',
+    'NOT_IN_WHATSAPP',
     'MESSAGE_DELETED',
     'UNPROCESSABLE',
   )
@@ -51,7 +52,7 @@ export class RevisionsController {
       'place, emptied, and deleting it again changes nothing.',
   })
   @ApiSuccess({ description: 'Deleted.' })
-  @ApiFailures('MESSAGE_NOT_FOUND', 'NOT_YOUR_MESSAGE', 'DELETE_WINDOW', 'UNPROCESSABLE')
+  @ApiFailures('MESSAGE_NOT_FOUND', 'NOT_YOUR_MESSAGE', 'DELETE_WINDOW', 'NOT_IN_WHATSAPP', 'UNPROCESSABLE')
   async delete(
     @CurrentUser() me: Principal,
     @Param('messageId') messageId: string,

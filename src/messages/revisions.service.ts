@@ -32,14 +32,15 @@ export class RevisionsService {
    * Changes the caller's own text, or the caption of their own medium. To the same text, nothing changes.
    *
    * @param text 1 to 4,096 code points
-   * @throws AppError MESSAGE_NOT_FOUND, NOT_YOUR_MESSAGE, MESSAGE_DELETED, EDIT_WINDOW, BLOCKED, UNPROCESSABLE for
-   *   what has no text
+   * @throws AppError MESSAGE_NOT_FOUND, NOT_YOUR_MESSAGE, NOT_IN_WHATSAPP, MESSAGE_DELETED, EDIT_WINDOW, BLOCKED,
+   *   UNPROCESSABLE for what has no text
    */
   async edit(userId: string, messageId: string, text: string): Promise<MessageBody> {
     const frame = await this.changes.frameOf(userId, messageId);
     const { edited, isNew } = await this.changes.change(userId, messageId, async (tx, message) => {
       const { row, membership } = message;
       if (row.sender_id !== userId) throw new AppError('NOT_YOUR_MESSAGE');
+      assertBetweenPeople(row);
       if (row.deleted_at) throw new AppError('MESSAGE_DELETED');
       if (!EDITABLE.includes(row.type)) {
         throw new AppError('UNPROCESSABLE', { message: 'This message has no text to edit.' });
@@ -63,7 +64,8 @@ export class RevisionsService {
    * Empties a message for everyone: its sender within 48 hours, the owner and the admins of a group at any time. It
    * keeps its place; once more changes nothing. SYSTEM messages stay.
    *
-   * @throws AppError MESSAGE_NOT_FOUND, NOT_YOUR_MESSAGE, DELETE_WINDOW, UNPROCESSABLE for a SYSTEM message
+   * @throws AppError MESSAGE_NOT_FOUND, NOT_YOUR_MESSAGE, NOT_IN_WHATSAPP, DELETE_WINDOW, UNPROCESSABLE for a SYSTEM
+   *   message
    */
   async deleteForEveryone(userId: string, messageId: string): Promise<void> {
     const { row, membership, rev, blindIds } = await this.changes.change(
@@ -76,6 +78,7 @@ export class RevisionsService {
         }
         const mayAlways = isGroupAdmin(membership);
         if (row.sender_id !== userId && !mayAlways) throw new AppError('NOT_YOUR_MESSAGE');
+        assertBetweenPeople(row);
         if (row.deleted_at) return { row, membership, rev: null, blindIds };
         if (!mayAlways && this.ageOf(row) > DELETE_WINDOW_MS) throw new AppError('DELETE_WINDOW');
         return { row, membership, rev: await this.repository.empty(tx, row, this.clock.now()), blindIds };
@@ -92,6 +95,14 @@ export class RevisionsService {
   private ageOf(row: MessageRow): number {
     return this.clock.nowMs() - row.created_at.getTime();
   }
+}
+
+/** What has left through a channel cannot be called back. @throws AppError NOT_IN_WHATSAPP */
+function assertBetweenPeople({ channel }: MessageRow): void {
+  if (channel === null) return;
+  throw new AppError('NOT_IN_WHATSAPP', {
+    message: 'What was sent through WhatsApp cannot be edited, nor deleted for everyone.',
+  });
 }
 
 function isGroupAdmin({ chatType, role }: Membership): boolean {

@@ -11,6 +11,12 @@ export interface CandidateRow {
   text: string | null;
 }
 
+/** Where to look: in one chat, in the conversations of one tenant, or everywhere (both null). */
+export interface SearchScope {
+  chatId: string | null;
+  tenantId: string | null;
+}
+
 /** Where a search goes on: after this message. */
 export interface SearchPosition {
   at: Date;
@@ -22,10 +28,10 @@ export interface SearchPosition {
 export class SearchRepository {
   constructor(private readonly database: Database) {}
 
-  /** The newest `limit` messages that the person may see and that hold all terms; see the function's own comment. */
+  /** The newest `limit` messages that the person may see and that hold all terms; see the functions' own comments. */
   async listCandidates(
     userId: string,
-    chatId: string | null,
+    { chatId, tenantId }: SearchScope,
     terms: readonly SearchTerm[],
     before: SearchPosition | null,
     limit: number,
@@ -33,11 +39,15 @@ export class SearchRepository {
     return this.database.query<CandidateRow>(
       {
         name: 'search.list-candidates',
-        text: 'SELECT * FROM search_messages($1, $2, $3::text[], $4::boolean[], $5, $6, $7, $8)',
+        text: `SELECT * FROM search_messages($1, $2, $4::text[], $5::boolean[], $6, $7, $8, $9) WHERE $3::uuid IS NULL
+          UNION ALL
+          SELECT * FROM search_conversations($1, $3, $4::text[], $5::boolean[], $6, $7, $8, $9) WHERE $2::uuid IS NULL
+          ORDER BY created_at DESC, chat_id DESC, seq DESC LIMIT $9`,
       },
       [
         userId,
         chatId,
+        tenantId,
         terms.map((term) => term.text),
         terms.map((term) => term.isPrefix),
         before?.at ?? null,

@@ -10,7 +10,12 @@ import { MessagesRepository, type MessageRow } from './messages.repository.js';
 import type { MessagePage } from './history.service.js';
 import type { SearchMessagesQuery } from './search.dto.js';
 import { SearchQuery } from './search-query.js';
-import { SearchRepository, type CandidateRow, type SearchPosition } from './search.repository.js';
+import {
+  SearchRepository,
+  type CandidateRow,
+  type SearchPosition,
+  type SearchScope,
+} from './search.repository.js';
 
 /** How many candidates are read at once when many of them may turn out not to hold the query. */
 const LOOSE_STEP = 200;
@@ -34,9 +39,31 @@ export class SearchService {
    * @throws AppError CHAT_NOT_FOUND, INVALID_CURSOR
    */
   async search(userId: string, dto: SearchMessagesQuery): Promise<MessagePage> {
-    const { chatId = null, limit } = dto;
+    const { chatId = null } = dto;
     if (chatId !== null) await this.chats.requireMember(userId, chatId);
-    const scope = `search:${userId}:${chatId ?? ''}:${dto.query}`;
+    return this.searchIn({ chatId, tenantId: null }, `search:${userId}:${chatId ?? ''}`, userId, dto);
+  }
+
+  /**
+   * The same in the conversations of a tenant that the person works for: the caller has made sure of it.
+   *
+   * @throws AppError INVALID_CURSOR
+   */
+  async searchTenant(
+    userId: string,
+    tenantId: string,
+    dto: Omit<SearchMessagesQuery, 'chatId'>,
+  ): Promise<MessagePage> {
+    return this.searchIn({ chatId: null, tenantId }, `search-tenant:${userId}:${tenantId}`, userId, dto);
+  }
+
+  private async searchIn(
+    where: SearchScope,
+    list: string,
+    userId: string,
+    dto: Omit<SearchMessagesQuery, 'chatId'>,
+  ): Promise<MessagePage> {
+    const scope = `${list}:${dto.query}`;
     const position = dto.cursor === undefined ? null : this.cursors.decode(scope, dto.cursor);
     const before = position && {
       at: new Date(String(position[0])),
@@ -44,10 +71,10 @@ export class SearchService {
       seq: Number(position[2]),
     };
     const query = new SearchQuery(dto.query);
-    const { hits, goesOnAt } = await this.find(userId, chatId, query, before, limit + 1);
-    const shown = hits.slice(0, limit);
+    const { hits, goesOnAt } = await this.find(userId, where, query, before, dto.limit + 1);
+    const shown = hits.slice(0, dto.limit);
     const last = shown.at(-1);
-    const next = last && hits.length > limit ? positionOf(last) : goesOnAt;
+    const next = last && hits.length > dto.limit ? positionOf(last) : goesOnAt;
     return {
       messages: await this.bodiesOf(userId, shown),
       page: {
@@ -62,7 +89,7 @@ export class SearchService {
    */
   private async find(
     userId: string,
-    chatId: string | null,
+    where: SearchScope,
     query: SearchQuery,
     start: SearchPosition | null,
     wanted: number,
@@ -72,7 +99,7 @@ export class SearchService {
     const step = query.isLoose ? Math.max(wanted, LOOSE_STEP) : wanted;
     let before = start;
     for (let looked = 0; looked < MAX_CANDIDATES; looked += step) {
-      const candidates = await this.repository.listCandidates(userId, chatId, query.terms, before, step);
+      const candidates = await this.repository.listCandidates(userId, where, query.terms, before, step);
       hits.push(...candidates.filter(({ text }) => text !== null && query.isIn(text)));
       const last = candidates.at(-1);
       if (!last || candidates.length < step || hits.length >= wanted) {
