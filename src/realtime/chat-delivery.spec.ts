@@ -92,7 +92,7 @@ class Instance {
   /** Delivers the packet `number`, committed when the chat's `members_seq` was so. */
   deliver(number: number, membersSeq: number): void {
     const payload = { chatId: this.chatId, userId: 'x', upToSeq: number };
-    this.delivery.tell({ chatId: this.chatId, membersSeq, event: 'messages-delivered', payload });
+    this.delivery.tell({ audienceId: this.chatId, membersSeq, event: 'messages-delivered', payload });
   }
 
   /** Answers the oldest look-up: people, with the `members_seq` of their last change, negative for who left with it. */

@@ -12,10 +12,11 @@ import { MembershipsRepository, type MembersSnapshot } from './memberships.repos
 import { rooms } from './rooms.js';
 import type { ServerEventName, ServerEventPayload } from './server-events.js';
 
-/** Something that all members of a chat are told. */
+/** Something that all members of a chat, or all agents of a tenant, are told. */
 export interface ChatPacket<N extends ServerEventName = ServerEventName> {
-  chatId: string;
-  /** The chat's `members_seq` at the commit: those who were members then are told. */
+  /** Whose members: a chat's id, or for a conversation that of its tenant, whose agents are in all of them. */
+  audienceId: string;
+  /** The chat's `members_seq`, or the tenant's `agents_seq`, at the commit: those who were members then are told. */
   membersSeq: number;
   event: N;
   payload: ServerEventPayload<N>;
@@ -51,6 +52,7 @@ const MAX_WAITING = 10_000;
  *   it, until the members are looked up: who was removed before the commit gets nothing, who was added gets it;
  * - a packet from before a change that the rooms have followed goes to who was there then: to those who have left since,
  *   and not to those who have joined since. One older than what is remembered goes to nobody: the chat hears `resync`.
+ * A tenant is to its agents what a chat is to its members: one room for all of its conversations, with its `agents_seq`.
  * Packets of a chat leave in the order they came. Chats whose members never changed, all private ones, go straight to
  * their room. Losing Redis or the database loses packets, never these rules.
  */
@@ -74,8 +76,8 @@ export class ChatDelivery {
 
   start(io: ClientServer): void {
     this.io = io;
-    this.chatRooms.start(io, (chatId, userId, since) => {
-      this.noteNewMembership(chatId, userId, since);
+    this.chatRooms.start(io, (audienceId, userId, since) => {
+      this.noteNewMembership(audienceId, userId, since);
     });
     this.signals.on('chat-access-changed', (signal) => {
       this.follow(signal);
@@ -97,9 +99,12 @@ export class ChatDelivery {
   tell<N extends ServerEventName>(packet: ChatPacket<N>): void {
     this.deliver(packet);
     if (this.bus.isAlone) return;
-    const { chatId, membersSeq, event, payload, except } = packet;
+    const { audienceId, membersSeq, event, payload, except } = packet;
     // Who needs not read the rest sees it by what stands first.
-    this.bus.tellOthers(PACKET_TOPIC, `${chatId} ${membersSeq} ${JSON.stringify([event, payload, except])}`);
+    this.bus.tellOthers(
+      PACKET_TOPIC,
+      `${audienceId} ${membersSeq} ${JSON.stringify([event, payload, except])}`,
+    );
   }
 
   /** A chat is new: these people are in it from its beginning, also before any signal of it comes. */
@@ -123,50 +128,50 @@ export class ChatDelivery {
   private receive(text: string): void {
     const seqAt = text.indexOf(' ') + 1;
     const bodyAt = text.indexOf(' ', seqAt) + 1;
-    const chatId = text.slice(0, seqAt - 1);
+    const audienceId = text.slice(0, seqAt - 1);
     const membersSeq = Number(text.slice(seqAt, bodyAt - 1));
-    const state = this.states.get(chatId);
-    if (!this.chatRooms.has(chatId) && (state ? isSettled(state, membersSeq) : membersSeq === 0)) return;
+    const state = this.states.get(audienceId);
+    if (!this.chatRooms.has(audienceId) && (state ? isSettled(state, membersSeq) : membersSeq === 0)) return;
     const [event, payload, except] = JSON.parse(text.slice(bodyAt)) as [
       ServerEventName,
       ChatPacket['payload'],
       readonly string[] | null | undefined,
     ];
-    this.deliver({ chatId, membersSeq, event, payload, except: except ?? [] });
+    this.deliver({ audienceId, membersSeq, event, payload, except: except ?? [] });
   }
 
   private deliver(packet: ChatPacket): void {
-    const { chatId, membersSeq } = packet;
-    let state = this.states.get(chatId);
+    const { audienceId, membersSeq } = packet;
+    let state = this.states.get(audienceId);
     if (!state) {
       if (membersSeq === 0) {
         this.emit(packet, undefined);
         return;
       }
-      state = this.begin(chatId, 0, membersSeq);
+      state = this.begin(audienceId, 0, membersSeq);
     }
     if (state.waiting) {
       if (state.waiting.length < MAX_WAITING) state.waiting.push(packet);
-      else this.giveUp(chatId, state, new Error('too many packets wait for the members of a chat'));
+      else this.giveUp(audienceId, state, new Error('too many packets wait for the members of a chat'));
     } else if (membersSeq > state.applied) {
       state.waiting = [packet];
-      void this.lookUp(chatId, state);
+      void this.lookUp(audienceId, state);
     } else {
       this.emit(packet, state.log);
     }
   }
 
   /** Looks the members up until no packet that waits knows of more, and delivers all that wait. */
-  private async lookUp(chatId: string, state: ChatState): Promise<void> {
+  private async lookUp(audienceId: string, state: ChatState): Promise<void> {
     try {
       for (;;) {
         const since = oldestOf(state);
         const wanted = Math.max(...(state.waiting ?? []).map(({ membersSeq }) => membersSeq));
-        const snapshot = await this.repository.readMembers(chatId, since);
+        const snapshot = await this.repository.readMembers(audienceId, since);
         const { waiting = [] } = state;
         // There is no such chat any more.
         if (snapshot === null) waiting.length = 0;
-        else this.apply(chatId, state, snapshot, since);
+        else this.apply(audienceId, state, snapshot, since);
         // Read after their commit, it holds all they know of, whatever it says.
         state.applied = Math.max(state.applied, wanted);
         const next = waiting.findIndex(({ membersSeq }) => membersSeq > state.applied);
@@ -178,12 +183,17 @@ export class ChatDelivery {
         return;
       }
     } catch (error) {
-      this.giveUp(chatId, state, error);
+      this.giveUp(audienceId, state, error);
     }
   }
 
   /** Makes the rooms what the snapshot says, with what has become known since it was taken. */
-  private apply(chatId: string, state: ChatState, snapshot: MembersSnapshot, completeSince: number): void {
+  private apply(
+    audienceId: string,
+    state: ChatState,
+    snapshot: MembersSnapshot,
+    completeSince: number,
+  ): void {
     const now = this.clock.nowMs();
     const present = new Set<string>();
     for (const { user_id, present: isPresent, since } of snapshot.members) {
@@ -198,38 +208,38 @@ export class ChatDelivery {
       }
     }
     const gone = snapshot.members.filter((member) => !member.present).map((member) => member.user_id);
-    for (const userId of new Set([...gone, ...this.chatRooms.listUsers(chatId)])) {
-      if (!present.has(userId)) this.chatRooms.leave(chatId, userId);
+    for (const userId of new Set([...gone, ...this.chatRooms.listUsers(audienceId)])) {
+      if (!present.has(userId)) this.chatRooms.leave(audienceId, userId);
     }
-    for (const userId of present) this.chatRooms.join(chatId, userId);
+    for (const userId of present) this.chatRooms.join(audienceId, userId);
     state.applied = Math.max(state.applied, snapshot.membersSeq);
   }
 
   /** Without knowing the members nobody can be told; who is there asks for what was missed. */
-  private giveUp(chatId: string, state: ChatState, error: unknown): void {
+  private giveUp(audienceId: string, state: ChatState, error: unknown): void {
     state.waiting = undefined;
-    this.log.error({ err: error, chatId }, 'packets of a chat could not be delivered');
-    this.emitResync(chatId);
+    this.log.error({ err: error, audienceId }, 'packets of a chat could not be delivered');
+    this.emitResync(audienceId);
   }
 
   /** Applies a change of membership to the sockets here, those still connecting included. */
-  private follow({ chatId, userIds, change, seq }: PgSignals['chat-access-changed']): void {
+  private follow({ chatId: audienceId, userIds, change, seq }: PgSignals['chat-access-changed']): void {
     if (change === 'block') return;
     if (seq === 0) {
-      for (const userId of userIds) this.move(chatId, userId, change);
+      for (const userId of userIds) this.move(audienceId, userId, change);
       return;
     }
-    const state = this.states.get(chatId) ?? this.begin(chatId, 0, 0);
+    const state = this.states.get(audienceId) ?? this.begin(audienceId, 0, 0);
     state.log.note(seq, change, userIds, this.clock.nowMs());
     if (seq < state.applied) return;
-    for (const userId of userIds) this.move(chatId, userId, change);
+    for (const userId of userIds) this.move(audienceId, userId, change);
     // A full signal may be one of several for the same change.
     if (this.areSignalsComplete && userIds.length < IDS_PER_SIGNAL) state.applied = seq;
   }
 
-  private move(chatId: string, userId: string, change: 'joined' | 'left'): void {
-    if (change === 'joined') this.chatRooms.join(chatId, userId);
-    else this.chatRooms.leave(chatId, userId);
+  private move(audienceId: string, userId: string, change: 'joined' | 'left'): void {
+    if (change === 'joined') this.chatRooms.join(audienceId, userId);
+    else this.chatRooms.leave(audienceId, userId);
   }
 
   private joinNew(chatId: string, userIds: readonly string[]): void {
@@ -240,35 +250,38 @@ export class ChatDelivery {
   }
 
   /** A socket that connects may know of its user's joining before this instance has heard of it. */
-  private noteNewMembership(chatId: string, userId: string, since: number): void {
-    const state = this.states.get(chatId) ?? this.begin(chatId, 0, 0);
+  private noteNewMembership(audienceId: string, userId: string, since: number): void {
+    const state = this.states.get(audienceId) ?? this.begin(audienceId, 0, 0);
     if (since > state.applied) state.log.note(since, 'joined', [userId], this.clock.nowMs());
   }
 
-  private begin(chatId: string, applied: number, completeFrom: number): ChatState {
+  private begin(audienceId: string, applied: number, completeFrom: number): ChatState {
     const state: ChatState = { applied, log: new MembershipLog(completeFrom), waiting: undefined };
-    this.states.set(chatId, state);
+    this.states.set(audienceId, state);
     return state;
   }
 
-  private emit({ chatId, membersSeq, event, payload, except = [] }: ChatPacket, log?: MembershipLog): void {
+  private emit(
+    { audienceId, membersSeq, event, payload, except = [] }: ChatPacket,
+    log?: MembershipLog,
+  ): void {
     if (!this.io) return;
     if (!log || log.newestSeq <= membersSeq) {
-      emitHere(this.io, [rooms.chat(chatId)], except, event, payload);
+      emitHere(this.io, [rooms.chat(audienceId)], except, event, payload);
       return;
     }
     log.forgetBefore(this.clock.nowMs() - REMEMBERED_MS);
     const audience = log.audienceAt(membersSeq);
     if (!audience) {
-      this.emitResync(chatId);
+      this.emitResync(audienceId);
       return;
     }
-    const receivers = [rooms.chat(chatId), ...audience.gone.map(rooms.user)];
+    const receivers = [rooms.chat(audienceId), ...audience.gone.map(rooms.user)];
     emitHere(this.io, receivers, [...except, ...audience.notYet.map(rooms.user)], event, payload);
   }
 
-  private emitResync(chatId: string): void {
-    if (this.io) emitHere(this.io, [rooms.chat(chatId)], [], 'resync', {});
+  private emitResync(audienceId: string): void {
+    if (this.io) emitHere(this.io, [rooms.chat(audienceId)], [], 'resync', {});
   }
 }
 

@@ -42,19 +42,21 @@ const SERVER_SUMMARIES: Record<ServerEventName, string> = {
   'new-message':
     'A message was sent: to every device of every member, the sending socket excepted. Its `status` is that at its commit.',
   'message-status-update':
-    'PRIVATE: every message up to `upToSeq` has at least this status from `userId`. GROUP: to the authors, when the lowest mark of the others moves; `userId` is null.',
+    'PRIVATE: every message up to `upToSeq` has at least this status from `userId`. GROUP: to the authors, when the lowest mark of the others moves; `userId` is null. With `messageId` (WHATSAPP): this message alone, by Meta’s word; to all agents.',
   'messages-delivered': 'Somebody opened the app, which delivered everything up to `upToSeq` (PRIVATE).',
   'message-edited': 'A text was changed.',
   'message-deleted': 'A message was deleted for everyone; it keeps its place.',
   'message-reaction': 'Somebody reacted to a message, or took it back.',
-  'new-chat': 'The person is a member of a chat now: to all their devices.',
+  'new-chat':
+    'The person is a member of a chat now: to all their devices. A customer wrote for the first time: to all agents.',
   'chat-updated':
     'A chat changed. What concerns one’s own settings or role comes whole, to one’s own devices; the rest to all members, without what is one person’s own.',
   'chat-removed': 'The person is no longer a member of this chat.',
   'message-hidden': 'The person deleted a message for themselves: to their own devices.',
   'message-starred': 'The person starred a message, or took it back: to their own devices.',
   'chat-cleared': 'The person cleared their copy of a chat: to their own devices.',
-  'chat-read': 'The person read a chat on another device.',
+  'chat-read':
+    'The person read a chat on another device. WHATSAPP: an agent read or answered, which counts for the whole team.',
   'user-typing': 'Somebody types in a chat that is open here; over after 6 s without a repeat.',
   presence: 'Somebody one follows came or went, or their settings or a block changed what one may know.',
   'new-contact-request': 'Somebody asks to become a contact.',
@@ -66,7 +68,7 @@ const SERVER_SUMMARIES: Record<ServerEventName, string> = {
   'contact-requests-viewed': 'The contact requests were looked at: to one’s own devices.',
   'devices-updated':
     'The devices one is signed in on are others, or have another name or push: to all of them. Being seen alone does not count.',
-  resync: 'The server may have missed events: call `POST /api/sync`.',
+  resync: 'The server may have missed events, or the person came to or left a tenant: call `POST /api/sync`.',
   'session-revoked': 'This session has ended; the server closes the socket.',
 };
 

@@ -4,6 +4,7 @@ import type { ClientServer } from './client-socket.js';
 import { AccountFanout } from './fanout/account.fanout.js';
 import { ChatsFanout } from './fanout/chats.fanout.js';
 import { ContactsFanout } from './fanout/contacts.fanout.js';
+import { ConversationsFanout } from './fanout/conversations.fanout.js';
 import { MessagesFanout } from './fanout/messages.fanout.js';
 import { rooms } from './rooms.js';
 import { TypingService } from './typing.service.js';
@@ -15,6 +16,7 @@ export class RealtimeFanout {
     private readonly delivery: ChatDelivery,
     private readonly messages: MessagesFanout,
     private readonly chats: ChatsFanout,
+    private readonly conversations: ConversationsFanout,
     private readonly contacts: ContactsFanout,
     private readonly account: AccountFanout,
     private readonly typing: TypingService,
@@ -23,9 +25,11 @@ export class RealtimeFanout {
   /** Starts telling the sockets of `io`. */
   start(io: ClientServer): void {
     this.delivery.start(io);
-    for (const fanout of [this.messages, this.chats, this.contacts, this.account]) fanout.start(io);
-    this.typing.onChange((chatId, userId, isTyping) => {
-      io.to(rooms.open(chatId)).except(rooms.user(userId)).emit('user-typing', { chatId, userId, isTyping });
+    for (const fanout of [this.messages, this.chats, this.conversations, this.contacts, this.account])
+      fanout.start(io);
+    this.typing.onChange(({ chatId, audienceId, userId }, isTyping) => {
+      const open = io.to(rooms.open(chatId, audienceId));
+      open.except(rooms.user(userId)).emit('user-typing', { chatId, userId, isTyping });
     });
   }
 }

@@ -38,20 +38,20 @@ export class RealtimeGateway {
       delivered: await this.receipts.deliverPending(socket.data.principal.userId, socket.id),
     }),
     'join-chat': async (socket, { chatId }) => {
-      await this.chats.requireMember(socket.data.principal.userId, chatId);
+      const { audienceId } = await this.chats.requireMember(socket.data.principal.userId, chatId);
       // A socket that has gone meanwhile would stay in the room for ever.
       if (!socket.connected) return null;
-      await socket.join(rooms.open(chatId));
+      await socket.join(rooms.open(chatId, audienceId));
       // A removal that came between the look and the joining has found nobody in the room.
       if (!(await this.chats.findMembership(socket.data.principal.userId, chatId))) {
-        await socket.leave(rooms.open(chatId));
+        await socket.leave(rooms.open(chatId, audienceId));
         throw new AppError('CHAT_NOT_FOUND');
       }
       return null;
     },
     'leave-chat': async (socket, { chatId }) => {
-      await this.chats.requireMember(socket.data.principal.userId, chatId);
-      await socket.leave(rooms.open(chatId));
+      const { audienceId } = await this.chats.requireMember(socket.data.principal.userId, chatId);
+      await socket.leave(rooms.open(chatId, audienceId));
       return null;
     },
     typing: async (socket, { chatId, isTyping }) => {

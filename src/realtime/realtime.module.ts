@@ -10,6 +10,7 @@ import { ChatRooms } from './chat-rooms.js';
 import { AccountFanout } from './fanout/account.fanout.js';
 import { ChatsFanout } from './fanout/chats.fanout.js';
 import { ContactsFanout } from './fanout/contacts.fanout.js';
+import { ConversationsFanout } from './fanout/conversations.fanout.js';
 import { MessagesFanout } from './fanout/messages.fanout.js';
 import { MembershipsRepository } from './memberships.repository.js';
 import { PresenceSubscriptions } from './presence-subscriptions.js';
@@ -29,6 +30,7 @@ import { TypingService } from './typing.service.js';
     MessagesFanout,
     ChatsFanout,
     ContactsFanout,
+    ConversationsFanout,
     AccountFanout,
     ChatDelivery,
     ChatRooms,

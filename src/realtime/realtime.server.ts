@@ -108,13 +108,7 @@ export class RealtimeServer {
       this.upgraded.add(connection);
       connection.once('close', () => this.upgraded.delete(connection));
     });
-    const { publisher, subscriber } = this.bus;
-    if (publisher && subscriber) {
-      const telling = adapterPublisher(publisher, (error) => {
-        this.bus.lose(error);
-      });
-      io.adapter(createAdapter(telling, subscriber));
-    }
+    this.joinCluster(io);
     refuseFloods(io);
     corkWrites(io);
     new SlowSockets(this.metrics, this.log).watch(io);
@@ -156,6 +150,13 @@ export class RealtimeServer {
     });
   }
 
+  /** Tells the sockets of the other instances what happens here: for a process that serves none itself. */
+  tellOthers(): void {
+    const io: ClientServer = new Server();
+    this.joinCluster(io);
+    this.fanout.start(io);
+  }
+
   /** Answers what has begun, then closes every socket so that its client comes back to another instance. */
   async close(): Promise<void> {
     this.cancelSweep?.();
@@ -184,6 +185,15 @@ export class RealtimeServer {
     // A WebSocket is over when the client has said goodbye too.
     await Promise.all([...this.upgraded].map((connection) => once(connection, 'close')));
     clearTimeout(cutOff);
+  }
+
+  private joinCluster(io: ClientServer): void {
+    const { publisher, subscriber } = this.bus;
+    if (!publisher || !subscriber) return;
+    const telling = adapterPublisher(publisher, (error) => {
+      this.bus.lose(error);
+    });
+    io.adapter(createAdapter(telling, subscriber));
   }
 
   private async admit(socket: ClientSocket): Promise<void> {

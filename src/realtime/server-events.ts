@@ -22,10 +22,13 @@ class MessageStatusUpdateEvent {
   @ApiProperty({ type: String, nullable: true, description: 'who reported it' })
   userId: string | null;
 
-  @ApiProperty({ type: 'integer', description: 'every message up to here has at least this status' })
+  @ApiProperty({
+    type: 'integer',
+    description: 'every message up to here has at least this status, unless there is a messageId',
+  })
   upToSeq: number;
 
-  @ApiPropertyOptional({ description: 'it concerns this message alone' })
+  @ApiPropertyOptional({ description: 'of WHATSAPP chats: it concerns this message alone' })
   messageId?: string;
 
   @ApiProperty({ format: 'date-time' })

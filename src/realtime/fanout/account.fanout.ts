@@ -19,8 +19,8 @@ export class AccountFanout {
   start(io: ClientServer): void {
     // In every chat that the account was ever in, messages may have lost their sender's id.
     this.events.on(UserDeleted, async ({ userId }) => {
-      const chatIds = await this.memberships.listEveryChatId(userId);
-      if (chatIds.length > 0) io.to(chatIds.map(rooms.chat)).emit('resync', {});
+      const audienceIds = await this.memberships.listEveryAudienceId(userId);
+      if (audienceIds.length > 0) io.to(audienceIds.map(rooms.chat)).emit('resync', {});
     });
     this.events.on(NotificationsCleared, ({ userId, chatId }) => {
       io.to(rooms.user(userId)).emit('notifications-cleared', { chatId });

@@ -16,7 +16,7 @@ import { ChatDelivery } from '../chat-delivery.js';
 import type { ClientServer } from '../client-socket.js';
 import { MembershipsRepository } from '../memberships.repository.js';
 import { rooms } from '../rooms.js';
-import { Sequences } from '../sequences.js';
+import { Sequences } from '../../common/sequences.js';
 
 /** From so many people on, a chat is looked up only for those who are online. */
 const MANY_PEOPLE = 16;
@@ -58,7 +58,7 @@ export class ChatsFanout {
         memberIds.map((userId) => ({ userId, chatId })),
       );
     });
-    this.events.on(ChatUpdated, ({ chatId, membersSeq }) => this.tellAll(chatId, membersSeq));
+    this.events.on(ChatUpdated, (update) => this.tellAll(update));
     this.events.on(MembershipUpdated, ({ chatId, userId }) =>
       this.tellEach(io, 'chat-updated', [{ userId, chatId }]),
     );
@@ -80,14 +80,14 @@ export class ChatsFanout {
   }
 
   /** Tells all members what they all see. */
-  private async tellAll(chatId: string, membersSeq: number): Promise<void> {
+  private async tellAll({ chatId, membersSeq, audienceId }: ChatUpdated): Promise<void> {
     await this.sequences.run(chatId, async () => {
       const chat = await this.chats.eventBodyOf(chatId);
       if (!chat) return;
       // Read after the chat: whoever has left by then is not told what has changed since.
-      const now = await this.memberships.findMembersSeq(chatId);
+      const now = await this.memberships.findMembersSeq(audienceId);
       this.delivery.tell({
-        chatId,
+        audienceId,
         membersSeq: Math.max(membersSeq, now ?? 0),
         event: 'chat-updated',
         payload: { chat },

@@ -9,6 +9,8 @@ import {
   MessageHidden,
   MessageReacted,
   MessageStarred,
+  MessageStatusChanged,
+  TeamRead,
 } from '../../messages/messages.events.js';
 import { ChatDelivery } from '../chat-delivery.js';
 import type { ClientServer } from '../client-socket.js';
@@ -24,6 +26,7 @@ export class MessagesFanout {
 
   start(io: ClientServer): void {
     this.startMessages();
+    this.startTeams();
     this.events.on(MessageHidden, ({ userId, chatId, messageId }) => {
       io.to(rooms.user(userId)).emit('message-hidden', { chatId, messageId });
     });
@@ -41,34 +44,50 @@ export class MessagesFanout {
   }
 
   private startMessages(): void {
-    this.events.on(MessageCreated, ({ message, originSocketId, membersSeq }) => {
+    this.events.on(MessageCreated, ({ message, originSocketId, membersSeq, audienceId }) => {
       const { chatId } = message;
       this.delivery.tell({
-        chatId,
+        audienceId,
         membersSeq,
         event: 'new-message',
         payload: { chatId, message },
         ...(originSocketId !== null && { except: [originSocketId] }),
       });
     });
-    this.events.on(MessageEdited, ({ message, membersSeq, blindIds }) => {
+    this.events.on(MessageEdited, ({ message, membersSeq, blindIds, audienceId }) => {
       const { chatId } = message;
       const except = blindIds.map(rooms.user);
       this.delivery.tell({
-        chatId,
+        audienceId,
         membersSeq,
         event: 'message-edited',
         payload: { chatId, message },
         except,
       });
     });
-    this.events.on(MessageDeleted, ({ membersSeq, blindIds, ...payload }) => {
+    this.events.on(MessageDeleted, ({ membersSeq, blindIds, audienceId, ...payload }) => {
       const except = blindIds.map(rooms.user);
-      this.delivery.tell({ chatId: payload.chatId, membersSeq, event: 'message-deleted', payload, except });
+      this.delivery.tell({ audienceId, membersSeq, event: 'message-deleted', payload, except });
     });
-    this.events.on(MessageReacted, ({ membersSeq, blindIds, ...payload }) => {
+    this.events.on(MessageReacted, ({ membersSeq, blindIds, audienceId, ...payload }) => {
       const except = blindIds.map(rooms.user);
-      this.delivery.tell({ chatId: payload.chatId, membersSeq, event: 'message-reaction', payload, except });
+      this.delivery.tell({ audienceId, membersSeq, event: 'message-reaction', payload, except });
+    });
+  }
+
+  private startTeams(): void {
+    this.events.on(MessageStatusChanged, ({ seq, membersSeq, audienceId, at, ...update }) => {
+      const payload = { ...update, userId: null, upToSeq: seq, at: at.toISOString() };
+      this.delivery.tell({ audienceId, membersSeq, event: 'message-status-update', payload });
+    });
+    this.events.on(TeamRead, ({ chatId, readSeq, originSocketId, membersSeq, audienceId }) => {
+      this.delivery.tell({
+        audienceId,
+        membersSeq,
+        event: 'chat-read',
+        payload: { chatId, readSeq },
+        ...(originSocketId !== null && { except: [originSocketId] }),
+      });
     });
   }
 
@@ -81,7 +100,7 @@ export class MessagesFanout {
 
   private tellOtherPerson(event: MarksAdvanced): void {
     const { chatId, userId, deliveredSeq, readSeq } = event;
-    const toOthers = { chatId, membersSeq: 0, except: [rooms.user(userId)] };
+    const toOthers = { audienceId: chatId, membersSeq: 0, except: [rooms.user(userId)] };
     const at = event.at.toISOString();
     if (readSeq !== null && event.readShown) {
       this.delivery.tell({
