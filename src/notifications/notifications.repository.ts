@@ -14,18 +14,30 @@ export interface UnreadPosition {
   id: string;
 }
 
-/** The unread chats of $1. Nothing counts unread but the marks. */
+/**
+ * The unread chats of $1, `m` with the mark `through` which they have been seen: those they are a member of, and the
+ * conversations of their tenants, of which nothing is looked at but the unread ones. Nothing counts unread but the marks.
+ */
 const UNREAD = `
-  FROM member m
-  JOIN chat c ON c.id = m.chat_id
-  CROSS JOIN LATERAL (SELECT greatest(m.read_seq, m.cleared_seq, m.joined_seq) AS through) seen
-  WHERE m.user_id = $1 AND m.left_at IS NULL AND c.last_seq > seen.through`;
+  FROM (
+    SELECT m.user_id, c.id AS chat_id, c.updated_at, c.last_seq, seen.through
+    FROM member m
+    JOIN chat c ON c.id = m.chat_id
+    CROSS JOIN LATERAL (SELECT greatest(m.read_seq, m.cleared_seq, m.joined_seq) AS through) seen
+    WHERE m.user_id = $1 AND m.left_at IS NULL AND c.last_seq > seen.through
+    UNION ALL
+    SELECT a.user_id, k.chat_id, k.active_at, k.last_seq, seen.through
+    FROM tenant_agent a
+    JOIN conversation k ON k.tenant_id = a.tenant_id AND k.last_seq > k.read_seq
+    LEFT JOIN agent_chat s ON s.user_id = a.user_id AND s.chat_id = k.chat_id
+    CROSS JOIN LATERAL (SELECT greatest(k.read_seq, s.cleared_seq) AS through) seen
+    WHERE a.user_id = $1 AND a.left_at IS NULL AND k.last_seq > seen.through) m`;
 
 const UNREAD_CHAT = `
-  m.chat_id, c.updated_at, c.last_seq - seen.through AS unread_count,
+  m.chat_id, m.updated_at, m.last_seq - m.through AS unread_count,
   (SELECT count(*)::int FROM mention n
     JOIN message g ON g.chat_id = n.chat_id AND g.seq = n.seq AND g.deleted_at IS NULL
-    WHERE n.user_id = m.user_id AND n.chat_id = m.chat_id AND n.seq > seen.through
+    WHERE n.user_id = m.user_id AND n.chat_id = m.chat_id AND n.seq > m.through
       AND NOT EXISTS (SELECT FROM message_flag f
         WHERE f.user_id = n.user_id AND f.chat_id = n.chat_id AND f.seq = n.seq AND f.hidden_at IS NOT NULL)
   ) AS mention_count`;
@@ -40,8 +52,8 @@ export class NotificationsRepository {
       {
         name: 'notifications.list-unread',
         text: `SELECT ${UNREAD_CHAT} ${UNREAD}
-            AND ($2::timestamptz IS NULL OR (c.updated_at, c.id) < ($2::timestamptz, $3::uuid))
-          ORDER BY c.updated_at DESC, c.id DESC
+          WHERE $2::timestamptz IS NULL OR (m.updated_at, m.chat_id) < ($2::timestamptz, $3::uuid)
+          ORDER BY m.updated_at DESC, m.chat_id DESC
           LIMIT $4`,
       },
       [userId, after?.updatedAt ?? null, after?.id ?? null, limit],
@@ -53,7 +65,7 @@ export class NotificationsRepository {
     return this.database.query<UnreadChatRow>(
       {
         name: 'notifications.list-all-unread',
-        text: `SELECT ${UNREAD_CHAT} ${UNREAD} ORDER BY c.updated_at DESC, c.id DESC`,
+        text: `SELECT ${UNREAD_CHAT} ${UNREAD} ORDER BY m.updated_at DESC, m.chat_id DESC`,
       },
       [userId],
     );
@@ -64,7 +76,7 @@ export class NotificationsRepository {
     const rows = await this.database.query<{ count: number }>(
       {
         name: 'notifications.count-unread',
-        text: `SELECT coalesce(sum(c.last_seq - seen.through), 0)::int AS count ${UNREAD}`,
+        text: `SELECT coalesce(sum(m.last_seq - m.through), 0)::int AS count ${UNREAD}`,
       },
       [userId],
     );

@@ -19,13 +19,16 @@ export class SyncCursors {
   constructor(private readonly cursors: Cursors) {}
 
   encode(userId: string, { epoch, from, next, position }: SyncCursor): string {
-    const { phase, after, before, floor } = position ?? NOWHERE;
-    return this.cursors.encode(scopeOf(userId), [epoch, from, next, phase, after, before, floor]);
+    const { phase, after, before, floor, tx } = position ?? NOWHERE;
+    return this.cursors.encode(scopeOf(userId), [epoch, from, next, phase, after, before, floor, tx]);
   }
 
   /** @throws AppError INVALID_CURSOR */
   decode(userId: string, cursor: string): SyncCursor {
-    const [epoch, from, next, phase, after, before, floor] = this.cursors.decode(scopeOf(userId), cursor);
+    const [epoch, from, next, phase, after, before, floor, tx = null] = this.cursors.decode(
+      scopeOf(userId),
+      cursor,
+    );
     return {
       epoch: String(epoch),
       from: from as string | null,
@@ -38,12 +41,13 @@ export class SyncCursors {
               after: String(after),
               before: before as number | null,
               floor: floor as number | null,
+              tx: tx as string | null,
             },
     };
   }
 }
 
-const NOWHERE = { phase: null, after: null, before: null, floor: null };
+const NOWHERE = { phase: null, after: null, before: null, floor: null, tx: null };
 
 function scopeOf(userId: string): string {
   return `sync:${userId}`;

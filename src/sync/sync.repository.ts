@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Database } from '../infra/database/database.js';
 
 /** A round goes through these lists in this order. */
-export type SyncPhase = 'CONTACTS' | 'USERS' | 'CHATS';
+export type SyncPhase = 'CONTACTS' | 'USERS' | 'CHATS' | 'STATUSES';
 
 /** Where a round goes on: see the SQL function `sync_page`. */
 export interface SyncPosition {
@@ -10,6 +10,7 @@ export interface SyncPosition {
   after: string;
   before: number | null;
   floor: number | null;
+  tx: string | null;
 }
 
 /** A chat of a page: which of its messages belong to it. */
@@ -64,7 +65,7 @@ export class SyncRepository {
     limit: number,
   ): Promise<FoundPage> {
     const rows = await this.database.query<{ page: FoundPage }>(
-      { name: 'sync.find-page', text: 'SELECT sync_page($1, $2, $3, $4, $5, $6, $7) AS page' },
+      { name: 'sync.find-page', text: 'SELECT sync_page($1, $2, $3, $4, $5, $6, $7, $8) AS page' },
       [
         userId,
         from,
@@ -72,6 +73,7 @@ export class SyncRepository {
         position?.after ?? null,
         position?.before ?? null,
         position?.floor ?? null,
+        position?.tx ?? null,
         limit,
       ],
     );
@@ -86,7 +88,7 @@ export class SyncRepository {
       {
         name: 'sync.list-present',
         text: `SELECT chat_id, greatest(joined_seq, cleared_seq) + 1 AS first_seq
-          FROM member WHERE chat_id = ANY ($2::uuid[]) AND user_id = $1 AND left_at IS NULL`,
+          FROM chat_place WHERE chat_id = ANY ($2::uuid[]) AND user_id = $1 AND left_at IS NULL`,
       },
       [userId, chatIds],
     );

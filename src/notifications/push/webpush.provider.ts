@@ -1,10 +1,10 @@
 import { lookup as lookUp } from 'node:dns';
 import { Agent, request } from 'node:https';
 import type { IncomingHttpHeaders } from 'node:http';
-import type { LookupFunction } from 'node:net';
 import type { PushTarget } from '../../devices/devices.service.js';
 import type { WebPushConfig } from '../../infra/config/push-config.js';
-import { isPrivateAddress, isPrivateHost } from '../../infra/http/private-hosts.js';
+import { isPrivateHost } from '../../infra/http/private-hosts.js';
+import { publicOnly } from '../../infra/http/public-lookup.js';
 import {
   PUSH_TIMEOUT_MS,
   PUSH_TTL_SECONDS,
@@ -100,26 +100,5 @@ export class WebPushProvider implements PushProvider {
       });
       sent.end(body ?? undefined);
     });
-  }
-}
-
-/** A look-up like `lookup`, without the addresses of private networks: EPRIVATE if there are no others. */
-export function publicOnly(lookup: LookupFunction): LookupFunction {
-  return (hostname, options, callback) => {
-    lookup(hostname, { ...options, all: true }, (error, found) => {
-      const addresses = error || typeof found === 'string' ? [] : found;
-      const [first, ...rest] = addresses.filter(({ address }) => !isPrivateAddress(address));
-      if (!first) callback(error ?? new PrivateAddressError(hostname), '', 4);
-      else if (options.all === true) callback(null, [first, ...rest]);
-      else callback(null, first.address, first.family);
-    });
-  };
-}
-
-class PrivateAddressError extends Error implements NodeJS.ErrnoException {
-  readonly code = 'EPRIVATE';
-
-  constructor(hostname: string) {
-    super(`${hostname} leads into a private network`);
   }
 }
