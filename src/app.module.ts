@@ -20,6 +20,7 @@ import { PresenceModule } from './presence/presence.module.js';
 import { RealtimeModule } from './realtime/realtime.module.js';
 import { SyncModule } from './sync/sync.module.js';
 import { UsersModule } from './users/users.module.js';
+import { WhatsappModule } from './whatsapp/whatsapp.module.js';
 
 /** Express tries routes in the order they were added, so the ones called most come first. */
 const FEATURES = [
@@ -35,10 +36,11 @@ const FEATURES = [
   NotificationsModule,
   PushModule,
   SyncModule,
+  WhatsappModule,
 ];
 
 /** What has jobs to do. */
-const WORK = [PushModule];
+const WORK = [PushModule, RealtimeModule, WhatsappModule];
 
 /** The only file that knows every module. */
 @Module({})

@@ -30,6 +30,8 @@ import { openInfra, type OpenInfra } from './infra/open-infra.js';
 import { serveEventsDocument } from './realtime/events-docs.js';
 import { RealtimeServer, type PingTimes } from './realtime/realtime.server.js';
 import { VERSION } from './version.js';
+import { WebhookFront } from './whatsapp/webhook/webhook-front.js';
+import { WebhookController } from './whatsapp/webhook/webhook.controller.js';
 
 export interface AppOptions {
   config: Config;
@@ -89,7 +91,8 @@ async function assemble(options: AppOptions, infra: OpenInfra, log: Log): Promis
   // `/API` is not `/api`: what is decided by a path must hold for every way of writing it.
   app.enable('case sensitive routing');
   const adapter = new ServerAdapter(app, server);
-  useMiddleware(app, infra.parts);
+  const webhook = new WebhookFront(log);
+  useMiddleware(app, infra.parts, webhook);
   const nest = await NestFactory.create(AppModule.with(infra.parts), adapter, {
     bodyParser: false,
     logger: new NestLog(log),
@@ -97,19 +100,21 @@ async function assemble(options: AppOptions, infra: OpenInfra, log: Log): Promis
   });
   setUpDocs(nest);
   await nest.init();
+  if (config.role !== 'worker') webhook.open(nest.get(WebhookController));
 
-  const realtime = config.role === 'worker' ? null : nest.get(RealtimeServer);
+  const realtime = nest.get(RealtimeServer);
   // In this order: Socket.IO puts itself before the listener that is there.
   adapter.serve();
   const quiet = new QuietConnections(server);
-  realtime?.attach(server, options.pings);
+  if (config.role === 'worker') realtime.tellOthers();
+  else realtime.attach(server, options.pings);
   if (!server.listening) await listen(server, config);
 
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
     nest.get(Readiness).startDraining();
     const jobsDone = infra.parts.queues.stopWorking();
-    await realtime?.close();
+    await realtime.close();
     await closeServer(server, quiet);
     await jobsDone;
     await nest.close();
@@ -148,12 +153,13 @@ class ServerAdapter extends ExpressAdapter {
   }
 }
 
-function useMiddleware(app: Express, parts: InfraParts): void {
+function useMiddleware(app: Express, parts: InfraParts, webhook: WebhookFront): void {
   const { config } = parts;
   app.disable('x-powered-by');
   app.set('etag', false);
   app.set('trust proxy', config.trustProxy);
   app.use(requestContext(parts.log, parts.metrics));
+  app.use(webhook.serve);
   // Who serves plain HTTP in a network of their own needs the pages of /docs to load over it.
   app.use(helmet({ contentSecurityPolicy: { directives: { upgradeInsecureRequests: null } } }));
   app.use(whereItMatters(config));

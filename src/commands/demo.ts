@@ -8,7 +8,12 @@ import { seedDemo } from './demo/seed-demo.js';
 /** `npm run demo`: the server, in a data folder of its own, with people and conversations in it. */
 await serveUntilSignal(loadDemoConfig, async ({ app }) => {
   await seedDemo(app.nest);
-  return ['', `Sign in with the password ${DEMO_PASSWORD} as`, ...Object.values(DEMO_PEOPLE).map(introduce)];
+  return [
+    '',
+    `Sign in with the password ${DEMO_PASSWORD} as`,
+    ...Object.values(DEMO_PEOPLE).map(introduce),
+    '  Everybody is an agent of a WhatsApp number, which two customers have written to.',
+  ];
 });
 
 function loadDemoConfig(): Config {

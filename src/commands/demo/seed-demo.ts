@@ -15,6 +15,7 @@ import { MessagesService } from '../../messages/messages.service.js';
 import { ReactionsService } from '../../messages/reactions.service.js';
 import { ReceiptsService } from '../../messages/receipts.service.js';
 import { UsersService } from '../../users/users.service.js';
+import { SamplePayloads } from '../../whatsapp/webhook/sample-payloads.js';
 import {
   DEMO_CONTACTS,
   DEMO_CONVERSATIONS,
@@ -27,6 +28,7 @@ import {
   type DemoLine,
   type DemoPersonKey,
 } from './demo-data.js';
+import { DEMO_SAMPLES } from './demo-samples.js';
 
 type Ids = Record<DemoPersonKey, string>;
 
@@ -42,7 +44,7 @@ const DECIDED_SINCE: readonly ErrorCode[] = [
 /**
  * Puts the people of the demo and their conversations into a running server, through the services and with the
  * checks that clients meet; only rate limits, which count requests, do not apply. Done again it changes nothing:
- * accounts are found by their address, messages by their client id, and marks only go forward.
+ * accounts are found by their address, messages by their client id, webhooks by their bytes, and marks only go forward.
  */
 export async function seedDemo(nest: INestApplication): Promise<void> {
   const ids = {} as Ids;
@@ -54,6 +56,9 @@ export async function seedDemo(nest: INestApplication): Promise<void> {
     await converse(nest, ids, conversation);
   }
   for (const group of DEMO_GROUPS) await gather(nest, ids, group);
+  for (const { body } of DEMO_SAMPLES) {
+    await nest.get(SamplePayloads).takeIn(Buffer.from(JSON.stringify(body)));
+  }
 }
 
 async function ensurePerson(nest: INestApplication, key: DemoPersonKey): Promise<string> {
