@@ -2,8 +2,10 @@
 import { measureGroup, type GroupTask } from './group-task.js';
 import { measureIdleSockets, type IdleTask } from './idle-task.js';
 import { measureSending, type SendTask } from './send-task.js';
+import { floodWebhook, type FloodTask } from './webhook-flood-task.js';
+import { measureWebhook, type WebhookTask } from './webhook-task.js';
 
-export type Task = SendTask | IdleTask | GroupTask;
+export type Task = SendTask | IdleTask | GroupTask | WebhookTask | FloodTask;
 
 // The parent is gone: nobody waits for the result.
 const stop = (): void => {
@@ -25,5 +27,9 @@ async function perform(given: Task): Promise<object> {
       return measureIdleSockets(given);
     case 'group':
       return measureGroup(given);
+    case 'webhook':
+      return measureWebhook(given);
+    case 'webhook-flood':
+      return floodWebhook(given);
   }
 }

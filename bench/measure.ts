@@ -105,7 +105,7 @@ async function drive(
 }
 
 /** The process that plays the clients. */
-class Load {
+export class Load {
   private driver: ChildProcess | undefined;
 
   async run<T>(task: Task): Promise<T> {

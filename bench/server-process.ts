@@ -31,8 +31,14 @@ export class ServerProcess {
   private readonly dataDir: string;
   private child: ChildProcess | undefined;
 
-  /** @param root the project's folder, built */
-  constructor(private readonly root: string) {
+  /**
+   * @param root the project's folder, built
+   * @param env settings on top of the usual ones
+   */
+  constructor(
+    private readonly root: string,
+    private readonly env: Readonly<Record<string, string>> = {},
+  ) {
     this.folder = mkdtempSync(join(root, '.data-bench-'));
     this.dataDir = join(this.folder, 'data');
     this.logPath = join(this.folder, 'server.log');
@@ -64,6 +70,7 @@ export class ServerProcess {
           HOST: '127.0.0.1',
           DATA_DIR: this.dataDir,
           RATE_LIMITS: 'off',
+          ...this.env,
         },
         stdio: ['ignore', log, log],
         // Ctrl-C must reach it through `stop` alone, after the load has ended.
