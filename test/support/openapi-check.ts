@@ -116,6 +116,9 @@ export function findOpenParts(
   const types = [schema.type].flat();
   if (types.includes('object')) {
     const { properties, additionalProperties } = schema;
+    // Said in so many words, and of nothing else: somebody else's JSON, handed on.
+    const isForeign = additionalProperties === true && properties === undefined;
+    if (isForeign) return problems;
     if (typeof additionalProperties === 'object') {
       problems.push(...findOpenParts(document, additionalProperties, `${place}.*`, seen));
     } else if (!properties || Object.keys(properties).length === 0) {

@@ -38,6 +38,7 @@ export class SyncStore {
     for (const contact of page.contacts) this.contacts.set(contact.id, contact);
     for (const id of page.removed.contacts) this.contacts.delete(id);
     for (const chat of page.chats) this.chats.set(chat.id, chat);
+    this.applyTeams(page.chats);
     for (const id of page.removed.chats) this.chats.delete(id);
     for (const message of page.messages) {
       if (message.rev >= (this.messages.get(message.id)?.rev ?? 0)) this.messages.set(message.id, message);
@@ -47,6 +48,19 @@ export class SyncStore {
       if (seq < (this.chats.get(chatId)?.my.firstSeq ?? Infinity)) this.messages.delete(id);
     }
     this.cursor = page.cursor;
+  }
+
+  /** Who the agents are is the same in all conversations of a tenant, and told with any of them. */
+  private applyTeams(chats: readonly ChatBody[]): void {
+    const newest = new Map(chats.flatMap((chat) => (chat.whatsapp ? [[chat.whatsapp.tenantId, chat]] : [])));
+    if (newest.size === 0) return;
+    for (const chat of this.chats.values()) {
+      const told = chat.whatsapp && newest.get(chat.whatsapp.tenantId);
+      if (!told) continue;
+      const { members, memberCount, my } = told;
+      const mine = Object.assign({}, chat.my, { role: my.role });
+      this.chats.set(chat.id, Object.assign({}, chat, { members, memberCount, my: mine }));
+    }
   }
 
   /** All of it in one comparable value. */
@@ -70,7 +84,8 @@ export class SyncStore {
       .map((message) => Object.assign({}, message, { status: this.statusOf(message) }));
   }
 
-  private statusOf({ chatId, seq, senderId }: MessageBody): MessageBody['status'] {
+  private statusOf({ chatId, seq, senderId, whatsapp, status }: MessageBody): MessageBody['status'] {
+    if (whatsapp) return status;
     const { others, my } = this.chats.get(chatId)!;
     const { deliveredSeq, readSeq } = senderId === this.me?.id ? others : my;
     return seq <= readSeq ? 'READ' : seq <= deliveredSeq ? 'DELIVERED' : 'SENT';
