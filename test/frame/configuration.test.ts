@@ -21,6 +21,7 @@ const BAD: Record<string, string> = {
   ROLE: 'marker',
   JWT_SECRET: 'short marker',
   MASTER_KEY: 'short marker',
+  MASTER_KEY_OLD: 'short marker',
   JWT_EXPIRES_IN: 'marker',
   REFRESH_EXPIRES_IN: '5marker',
   MAX_IMAGE_MB: '-1marker',
@@ -45,6 +46,13 @@ const BAD: Record<string, string> = {
   FCM_PRIVATE_KEY: 'marker',
   FCM_API_BASE: 'marker',
   FCM_TOKEN_URL: 'ftp://marker',
+  APP_SECRET: ' , ',
+  WHATSAPP_API_BASE: 'ftp://marker',
+  WHATSAPP_API_VERSION: 'marker',
+  WHATSAPP_ACCESS_TOKEN: 'marker token',
+  WHATSAPP_PHONE_NUMBER_ID: '+1 marker',
+  WHATSAPP_WABA_ID: '../marker',
+  HOOKS_ALLOW_PRIVATE: 'marker',
   CORS_ORIGINS: 'chat.marker.example/path',
   COOKIE_SECURE: 'marker',
   COOKIE_SAMESITE: 'marker',
@@ -54,7 +62,15 @@ const BAD: Record<string, string> = {
 };
 
 /** Takes any text, or is another name for one in the table above. */
-const TAKES_ANYTHING = ['HOST', 'DATA_DIR', 'REDIS_HOST', 'REDIS_USERNAME', 'REDIS_PASSWORD'];
+const TAKES_ANYTHING = [
+  'HOST',
+  'DATA_DIR',
+  'REDIS_HOST',
+  'REDIS_USERNAME',
+  'REDIS_PASSWORD',
+  'VERIFY_TOKEN',
+  'SAMPLE_PAYLOADS_DIR',
+];
 const OTHER_NAMES: Record<string, string> = { APP_ENV: 'NODE_ENV', FRONTEND_ORIGIN: 'CORS_ORIGINS' };
 
 function problemOf(env: Record<string, string>): string {
@@ -179,6 +195,28 @@ describe('configuration', () => {
       loadConfig({ ...account, CLOUDINARY_UPLOAD_PREFIX: 'https://api-eu.cloudinary.com/' }).cloudinary,
     ).toMatchObject({ uploadPrefix: 'https://api-eu.cloudinary.com' });
     expect(problemOf({ ...account, CLOUDINARY_API_KEY: '' })).toContain('CLOUDINARY_API_SECRET must');
+  });
+
+  it('reads the secrets of Meta’s apps, the present one first', () => {
+    expect(loadConfig({ APP_SECRET: ' one, two ,' }).whatsapp.appSecrets).toEqual(['one', 'two']);
+    expect(loadConfig({}).whatsapp).toEqual({
+      appSecrets: [],
+      apiBase: 'https://graph.facebook.com',
+      apiVersion: 'v26.0',
+      hooksAllowPrivate: false,
+    });
+  });
+
+  it('reads the one tenant whole or not at all', () => {
+    const tenant = { WHATSAPP_ACCESS_TOKEN: 'token', WHATSAPP_PHONE_NUMBER_ID: '1' };
+    expect(loadConfig(tenant).whatsapp.tenant).toEqual({ accessToken: 'token', phoneNumberId: '1' });
+    expect(loadConfig({ ...tenant, WHATSAPP_WABA_ID: '2' }).whatsapp.tenant).toMatchObject({ wabaId: '2' });
+    expect(problemOf({ WHATSAPP_ACCESS_TOKEN: 'token' })).toContain(
+      'WHATSAPP_PHONE_NUMBER_ID must be set together with WHATSAPP_ACCESS_TOKEN',
+    );
+    for (const name of ['WHATSAPP_PHONE_NUMBER_ID', 'WHATSAPP_WABA_ID']) {
+      expect(problemOf({ [name]: '1' })).toContain('WHATSAPP_ACCESS_TOKEN must be set together with');
+    }
   });
 
   it.each([

@@ -2,7 +2,8 @@ import type { LookupFunction } from 'node:net';
 import type { PushTarget } from '../../src/devices/devices.service.js';
 import type { Push } from '../../src/notifications/push/push-provider.js';
 import { readRetryAfter } from '../../src/notifications/push/push-provider.js';
-import { publicOnly, WebPushProvider } from '../../src/notifications/push/webpush.provider.js';
+import { publicOnly } from '../../src/infra/http/public-lookup.js';
+import { WebPushProvider } from '../../src/notifications/push/webpush.provider.js';
 import { FakeWebPush } from '../fakes/webpush.js';
 
 const PUSH: Push = {

@@ -1,3 +1,4 @@
+import { PUSH_QUEUE } from '../../src/notifications/push/push-jobs.js';
 import { LATEST_SCHEMA_VERSION } from 'bullmq';
 import pg from 'pg';
 import { JobQueues, RetryAfter, type JobToDo } from '../../src/infra/queue/job-queues.js';
@@ -219,12 +220,14 @@ it('needs two connections to add, six to work, and none before the first job or 
   );
 });
 
-it('opens nothing for a server without a push provider', async () => {
+it('does no jobs of pushes without a push provider', async () => {
   const app = await startApp();
   const { rows } = await client.query<{ application_name: string }>(
     'SELECT application_name FROM pg_stat_activity WHERE datname = $1',
     [new URL(app.databaseUrl).pathname.slice(1)],
   );
-  expect(rows.map((row) => row.application_name)).not.toContain('parley-jobs');
+  const names = rows.map((row) => row.application_name);
+  expect(names).toContain('whatsapp-send-queue');
+  expect(names).not.toContain(PUSH_QUEUE);
   await app.close();
 });

@@ -1,3 +1,4 @@
+import { ChatUpdated, ConversationOpened } from '../../src/chats/chats.events.js';
 import type { ClientServer } from '../../src/realtime/client-socket.js';
 import { RealtimeServer } from '../../src/realtime/realtime.server.js';
 import { SERVER_EVENTS, type ServerEventName } from '../../src/realtime/server-events.js';
@@ -5,6 +6,14 @@ import { startApp, type TestApp, type TestPerson } from '../support/app.js';
 import { makeContacts, makePrivateChat } from '../support/people.js';
 import { startRedis, type TestRedis } from '../support/redis.js';
 import type { TestSocket } from '../support/socket.js';
+import { publish } from '../whatsapp/support/agents.js';
+import {
+  cross,
+  makeConversation,
+  makeTenant,
+  tell,
+  type BareTenant,
+} from '../whatsapp/support/conversations.js';
 
 /** Who may be told: Ann acts, on her `sendingSocket` where that is a socket's doing. */
 const AUDIENCE = [
@@ -25,6 +34,8 @@ interface Scene {
   /** Ann's session of the two devices that are not the sending one. */
   annElsewhere: { token: string; sessionId: string };
   chatId: string;
+  /** Whose conversation the chat is, if any's. */
+  tenant: BareTenant;
   sockets: Record<Audience, TestSocket>;
 }
 
@@ -42,6 +53,7 @@ interface Row {
 const OTHER: readonly Audience[] = ['otherPerson', 'otherPersonOtherInstance'];
 const OWN: readonly Audience[] = ['sendingSocket', 'ownOtherDevice', 'ownOtherInstance'];
 const OWN_OTHERS: readonly Audience[] = ['ownOtherDevice', 'ownOtherInstance'];
+const EVERYBODY: readonly Audience[] = [...OWN, ...OTHER];
 
 let here: TestApp;
 let there: TestApp;
@@ -264,6 +276,87 @@ const GROUP_TABLE: [title: string, event: ServerEventName, row: Row][] = [
   ],
 ];
 
+/** In a conversation of a tenant for which Ann and Ben work, and Eve does not. */
+const TEAM_TABLE: [title: string, event: ServerEventName, row: Row][] = [
+  [
+    'a customer’s message',
+    'new-message',
+    { reaches: EVERYBODY, cause: ({ tenant, chatId }) => cross(here, tenant, chatId) },
+  ],
+  [
+    'the status of one message',
+    'message-status-update',
+    {
+      reaches: EVERYBODY,
+      cause: async ({ tenant, chatId }) => {
+        await tell(here, await cross(here, tenant, chatId, { direction: 'OUT' }), 'delivered');
+      },
+    },
+  ],
+  [
+    'reading',
+    'chat-read',
+    {
+      reaches: [...OWN_OTHERS, ...OTHER],
+      cause: async ({ tenant, chatId, sockets }) => {
+        await cross(here, tenant, chatId);
+        await sockets.sendingSocket.ok('mark-read', { chatId, upToSeq: 1 });
+      },
+    },
+  ],
+  [
+    'a colleague who types',
+    'user-typing',
+    {
+      reaches: OTHER,
+      prepare: async (scene) => {
+        await openConversation(scene);
+        const { chatId, sockets } = scene;
+        await Promise.all(Object.values(sockets).map((socket) => socket.emit('join-chat', { chatId })));
+      },
+      cause: ({ chatId, sockets }) => sockets.sendingSocket.ok('typing', { chatId, isTyping: true }),
+    },
+  ],
+  [
+    'a conversation that begins',
+    'new-chat',
+    {
+      reaches: EVERYBODY,
+      cause: async ({ tenant, chatId }) => {
+        publish(here, new ConversationOpened(chatId, tenant.id, await agentsSeqOf(tenant)));
+      },
+    },
+  ],
+  [
+    'what all agents see of a conversation',
+    'chat-updated',
+    {
+      reaches: EVERYBODY,
+      cause: async ({ tenant, chatId }) => {
+        publish(here, new ChatUpdated(chatId, await agentsSeqOf(tenant), tenant.id));
+      },
+    },
+  ],
+  [
+    'an agent’s own settings',
+    'chat-updated',
+    {
+      reaches: OWN,
+      cause: ({ ann, chatId }) => ann.http.patch(`/api/chats/${chatId}/settings`, { pinned: true }),
+    },
+  ],
+];
+
+async function openConversation(scene: Scene): Promise<void> {
+  scene.tenant = await makeTenant(here, [scene.ann, scene.ben]);
+  scene.chatId = await makeConversation(here, scene.tenant);
+}
+
+async function agentsSeqOf({ id }: BareTenant): Promise<number> {
+  const [row] = await here.sql<{ agents_seq: number }>('SELECT agents_seq FROM tenant WHERE id = $1', [id]);
+  return row?.agents_seq ?? 0;
+}
+
 async function annMakesGroup(scene: Scene, others: readonly TestPerson[]): Promise<void> {
   const participantIds = others.map(({ id }) => id);
   const { data } = await scene.ann.http.post('/api/chats', { type: 'GROUP', name: 'Garden', participantIds });
@@ -297,7 +390,7 @@ async function makeScene(row: Row): Promise<Scene> {
     otherPersonOtherInstance: await there.connect(ben),
     stranger: await there.connect(eve),
   };
-  return { ann, ben, eve, annElsewhere, chatId, sockets };
+  return { ann, ben, eve, annElsewhere, chatId, tenant: { id: '', phoneNumberId: '' }, sockets };
 }
 
 /** A packet that everyone gets, on the same way as every other: what was emitted before it has arrived with it. */
@@ -352,4 +445,9 @@ describe.each(GROUP_TABLE)('in a group, %s', (_title, event, row) => {
       ...row,
       prepare: row.prepare ?? ((scene) => annMakesGroup(scene, [scene.ben])),
     }));
+});
+
+describe.each(TEAM_TABLE)('in a conversation, %s', (_title, event, row) => {
+  it(`as ${event} reaches ${row.reaches.join(', ')} and nobody else`, () =>
+    expectAudience(event, { ...row, prepare: row.prepare ?? openConversation }));
 });

@@ -15,7 +15,8 @@ interface Shape {
 const QUERIES: Record<keyof Shape, string> = {
   columns: `SELECT table_name, column_name, data_type, udt_name, datetime_precision, character_maximum_length,
       is_nullable, column_default
-    FROM information_schema.columns WHERE table_schema = current_schema() ORDER BY 1, 2`,
+    FROM information_schema.columns JOIN information_schema.tables USING (table_schema, table_name)
+    WHERE table_schema = current_schema() AND table_type = 'BASE TABLE' ORDER BY 1, 2`,
   indexes: `SELECT tablename, replace(indexdef, current_schema() || '.', '') AS definition
     FROM pg_indexes WHERE schemaname = current_schema() ORDER BY 1, 2`,
   enums: `SELECT t.typname, e.enumlabel FROM pg_enum e JOIN pg_type t ON t.oid = e.enumtypid
