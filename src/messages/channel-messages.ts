@@ -119,7 +119,8 @@ export interface AppliedStatus {
 /** What one call commits is told in one turn, payloads included, and must not look like too much to read. */
 const MAX_APPENDS = 50;
 const MAX_STATUSES = 200;
-const MAX_WAITING = 20_000;
+/** The inbox bounds what waits by its size; this only stands between a mistake and the memory. */
+const MAX_WAITING = 100_000;
 
 /**
  * The door for channels, beside `MessagesService.send` for people: what comes and goes through one is written here, told

@@ -252,6 +252,18 @@ describe('statuses', () => {
     ).toEqual({ wamid, dispatch: null, error: null });
   });
 
+  it('of an earlier try do not concern the one that waits', async () => {
+    const chatId = await openChat();
+    await door.write(outbound(chatId));
+    const wamid = `wamid.${randomUUID()}`;
+    await app.sql('UPDATE whatsapp_message SET former_wamids = $2 WHERE chat_id = $1', [chatId, [wamid]]);
+    expect(await status(wamid, 'failed', { callback: `${chatId}.1` })).toMatchObject({ outcome: 'PENDING' });
+    expect(
+      await app.sql('SELECT status, dispatch FROM whatsapp_message WHERE chat_id = $1', [chatId]),
+    ).toEqual([{ status: 'QUEUED', dispatch: 'READY' }]);
+    await app.sql('DELETE FROM pending_status');
+  });
+
   it('of another number touch nothing', async () => {
     const chatId = await openChat();
     const message = inbound(chatId);

@@ -53,6 +53,8 @@ BEGIN
         UNION ALL
         SELECT w.chat_id, w.seq, 3 FROM whatsapp_message w
         WHERE w.chat_id = i.callback_chat_id AND w.seq = i.callback_seq AND w.direction = 'OUT'
+          -- A send that failed, and was followed by another, is not told of that one.
+          AND i.wamid <> ALL (w.former_wamids)
           AND (i.phone_number_id IS NULL OR w.phone_number_id = i.phone_number_id)
       ) c ORDER BY c.place LIMIT 1) m ON true
   ) f;
@@ -74,6 +76,15 @@ BEGIN
         wamid text, phone_number_id text, callback_seq int, status text, at timestamptz, error jsonb, participant text,
         item jsonb
       )) WITH ORDINALITY AS r (wamid, phone_number_id, callback_seq, status, at, error, participant, item, ord)) i
+  ), waited AS (
+    -- What was told of a wamid before anybody knew whose it is, which is known from now on.
+    DELETE FROM pending_status p
+    USING (
+      SELECT DISTINCT i.wamid, w.chat_id, w.seq, w.phone_number_id
+      FROM input i JOIN whatsapp_message w ON w.chat_id = i.chat_id AND w.seq = i.seq
+      WHERE w.wamid IS NULL) n
+    WHERE p.wamid = n.wamid AND p.phone_number_id IN ('', n.phone_number_id)
+    RETURNING n.chat_id, n.seq, p.wamid, p.status, p.at, p.error
   ), told AS MATERIALIZED (
     SELECT i.chat_id, i.seq,
       (array_agg(i.step ORDER BY status_rank(i.step) DESC))[1] AS highest,
@@ -84,7 +95,13 @@ BEGIN
       min(i.at) FILTER (WHERE i.status = 'failed') AS failed,
       (array_agg(coalesce(i.error, '{}') ORDER BY i.at, i.error::text) FILTER (WHERE i.status = 'failed'))[1] AS error,
       (array_agg(i.wamid ORDER BY i.ord))[1] AS wamid
-    FROM input i WHERE i.seq IS NOT NULL GROUP BY i.chat_id, i.seq
+    FROM (
+      SELECT n.chat_id, n.seq, n.step, n.status, n.at, n.error, n.wamid, n.ord FROM input n WHERE n.seq IS NOT NULL
+      UNION ALL
+      SELECT p.chat_id, p.seq, CASE p.status WHEN 'played' THEN 'READ' ELSE upper(p.status) END, p.status, p.at, p.error,
+        p.wamid, 2147483647
+      FROM waited p) i
+    GROUP BY i.chat_id, i.seq
   ), aimed AS MATERIALIZED (
     SELECT w.chat_id, w.seq, w.tenant_id, w.status::text AS old_status,
       CASE WHEN status_rank(t.highest) > status_rank(w.status::text) THEN t.highest ELSE w.status::text END AS new_status,

@@ -68,6 +68,15 @@ BEGIN
     WHERE c.id = ANY (v_ids) ORDER BY opened.at NULLS LAST, c.created_at, c.id LIMIT 1;
   END IF;
 
+  -- Before the customer is touched: a trigger follows that into its conversations, which come after their chats.
+  IF cardinality(v_ids) > 1 THEN
+    PERFORM 1 FROM chat h
+    WHERE h.id IN (SELECT k.chat_id FROM conversation k WHERE k.customer_id = ANY (v_ids) AND k.merged_into_id IS NULL)
+    ORDER BY h.id FOR NO KEY UPDATE;
+    PERFORM 1 FROM conversation k WHERE k.customer_id = ANY (v_ids) AND k.merged_into_id IS NULL
+    ORDER BY k.chat_id FOR NO KEY UPDATE;
+  END IF;
+
   SELECT * INTO v_old FROM customer c WHERE c.id = v_id;
   SELECT coalesce(array_agg(a.key), '{}') INTO v_own
   FROM customer_alias a WHERE a.tenant_id = p_tenant_id AND a.key = ANY (p_keys) AND a.customer_id = v_id;

@@ -52,6 +52,7 @@ BEGIN
   FROM whatsapp_message w WHERE w.wamid = p_wamid AND w.phone_number_id = p_phone_number_id;
   IF NOT FOUND THEN RETURN; END IF;
   PERFORM 1 FROM chat c WHERE c.id = v_at.chat_id FOR NO KEY UPDATE;
+  PERFORM 1 FROM conversation k WHERE k.chat_id = v_at.chat_id FOR NO KEY UPDATE;
   SELECT m.deleted_at, m.media_id, k.customer_id, t.agents_seq INTO v_message
   FROM message m JOIN conversation k ON k.chat_id = m.chat_id JOIN tenant t ON t.id = v_at.tenant_id
   WHERE m.chat_id = v_at.chat_id AND m.seq = v_at.seq;
@@ -162,6 +163,7 @@ BEGIN
   IF NOT FOUND THEN RETURN; END IF;
   PERFORM pg_advisory_xact_lock_shared(lock_tenant_key(v_tenant_id));
   PERFORM 1 FROM chat c WHERE c.id = p_chat_id FOR NO KEY UPDATE;
+  PERFORM 1 FROM conversation k WHERE k.chat_id = p_chat_id FOR NO KEY UPDATE;
   PERFORM 1 FROM media f WHERE f.id = p_media_id FOR KEY SHARE;
   IF p_error IS NOT NULL THEN
     UPDATE whatsapp_message w SET media_pending = false, error = p_error::jsonb, next_attempt_at = NULL,

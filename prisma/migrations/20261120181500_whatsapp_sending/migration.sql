@@ -1,5 +1,6 @@
 -- AlterTable
-ALTER TABLE "whatsapp_message" ADD COLUMN     "slots_taken" SMALLINT NOT NULL DEFAULT 0;
+ALTER TABLE "whatsapp_message" ADD COLUMN     "former_wamids" TEXT[] DEFAULT ARRAY[]::TEXT[],
+ADD COLUMN     "slots_taken" SMALLINT NOT NULL DEFAULT 0;
 
 -- AlterTable
 ALTER TABLE "tenant" DROP COLUMN "bucket_at",
@@ -235,7 +236,8 @@ BEGIN
   PERFORM pg_advisory_xact_lock_shared(lock_tenant_key(p_tenant_id));
   RETURN QUERY
   UPDATE whatsapp_message w SET status = 'QUEUED', dispatch = 'READY', next_attempt_at = p_at, attempts = 0,
-    slots_taken = 0, claimed_at = NULL, wamid = NULL, sent_at = NULL, status_sent_at = NULL, failed_at = NULL,
+    slots_taken = 0, claimed_at = NULL, former_wamids = array_remove(w.former_wamids || w.wamid, NULL),
+    wamid = NULL, sent_at = NULL, status_sent_at = NULL, failed_at = NULL,
     error = NULL, changed_tx = pg_current_xact_id(),
     -- A file is uploaded anew: that may be what failed, and uploads die after 30 days.
     payload = CASE WHEN m.media_id IS NOT NULL AND w.payload ->> 'type' IN ('image', 'video', 'audio', 'document', 'sticker')

@@ -1,4 +1,4 @@
-import { lookup as lookUp } from 'node:dns';
+import { lookup as lookUp, promises as dns } from 'node:dns';
 import { isIP, type LookupFunction, type Socket } from 'node:net';
 import type { OnModuleDestroy } from '@nestjs/common';
 import { Agent, buildConnector, errors, request } from 'undici';
@@ -32,9 +32,11 @@ export interface HookClientOptions {
  */
 export class HookClient implements OnModuleDestroy {
   private readonly agent: Agent;
+  private readonly lookup: LookupFunction;
 
   constructor(private readonly options: HookClientOptions) {
-    const lookup = options.lookup ?? lookUp;
+    this.lookup = options.lookup ?? (options.allowPrivate ? lookUp : lookUpOutside);
+    const lookup = this.lookup;
     const connect = buildConnector({
       timeout: CONNECT_TIMEOUT_MS,
       lookup: options.allowPrivate ? lookup : publicOnly(lookup),
@@ -73,7 +75,7 @@ export class HookClient implements OnModuleDestroy {
     if (isIP(hostname.replace(/^\[(.*)\]$/, '$1')) !== 0) return false;
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, LOOK_UP_TIMEOUT_MS, false);
-      (this.options.lookup ?? lookUp)(hostname, { all: true }, (error, found) => {
+      this.lookup(hostname, { all: true }, (error, found) => {
         clearTimeout(timer);
         const addresses = error || typeof found === 'string' ? [] : found;
         resolve(addresses.some(({ address }) => isPrivateAddress(address)));
@@ -85,6 +87,23 @@ export class HookClient implements OnModuleDestroy {
     await this.agent.destroy();
   }
 }
+
+const resolver = new dns.Resolver({ timeout: 1_000, tries: 2 });
+
+/**
+ * Asks the name servers ourselves: `getaddrinfo` would hold one of the few threads on which every look-up of this process
+ * waits, those of Meta's hosts too, for as long as the name server of a tenant keeps silent.
+ */
+const lookUpOutside: LookupFunction = (hostname, _options, callback) => {
+  void Promise.allSettled([resolver.resolve4(hostname), resolver.resolve6(hostname)]).then(([four, six]) => {
+    const found = [
+      ...(four.status === 'fulfilled' ? four.value.map((address) => ({ address, family: 4 })) : []),
+      ...(six.status === 'fulfilled' ? six.value.map((address) => ({ address, family: 6 })) : []),
+    ];
+    const error = four.status === 'rejected' ? (four.reason as NodeJS.ErrnoException) : null;
+    callback(found.length > 0 ? null : error, found);
+  });
+};
 
 const PRIVATE = 'the address lies in a private network';
 

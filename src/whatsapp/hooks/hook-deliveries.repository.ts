@@ -131,7 +131,7 @@ export class HookDeliveriesRepository {
       {
         name: 'hook-deliveries.remove-older',
         text: `DELETE FROM hook_delivery WHERE id IN (
-            SELECT d.id FROM hook_delivery d WHERE d.created_at < $1 AND d.state <> 'PENDING'
+            SELECT d.id FROM hook_delivery d WHERE d.created_at < $1
             ORDER BY d.created_at LIMIT $2)
           RETURNING 1`,
       },

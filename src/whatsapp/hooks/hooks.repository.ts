@@ -65,7 +65,23 @@ export class HooksRepository {
     return rows[0] ?? null;
   }
 
-  /** With all its deliveries. @returns whether there was one */
+  /** Removes the deliveries there are, some at a time: there may be millions. */
+  async removeDeliveries(tenantId: string): Promise<void> {
+    const limit = 5_000;
+    let removed: unknown[];
+    do {
+      removed = await this.database.query(
+        {
+          name: 'hooks.remove-deliveries',
+          text: `DELETE FROM hook_delivery WHERE id IN (
+              SELECT d.id FROM hook_delivery d WHERE d.tenant_id = $1 LIMIT $2) RETURNING 1`,
+        },
+        [tenantId, limit],
+      );
+    } while (removed.length === limit);
+  }
+
+  /** With all its deliveries, most of which `removeDeliveries` has removed before. @returns whether there was one */
   async remove(tx: PrismaTransaction, tenantId: string): Promise<boolean> {
     const removed = await tx.$executeRaw`DELETE FROM tenant_hook WHERE tenant_id = ${tenantId}::uuid`;
     await tx.$executeRaw`DELETE FROM hook_delivery WHERE tenant_id = ${tenantId}::uuid`;

@@ -22,6 +22,7 @@ export class HooksService implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
+    this.management.beforeRemove((tenantId) => this.repository.removeDeliveries(tenantId));
     this.management.onRemove(async (tx, tenantId) => {
       await this.repository.remove(tx, tenantId);
     });
@@ -58,6 +59,7 @@ export class HooksService implements OnModuleInit {
 
   /** What is still to be delivered is not. @throws AppError WEBHOOK_NOT_FOUND */
   async remove(tenantId: string): Promise<void> {
+    if (isId(tenantId)) await this.repository.removeDeliveries(tenantId);
     const wasThere =
       isId(tenantId) && (await this.prisma.inTransaction((tx) => this.repository.remove(tx, tenantId)));
     if (!wasThere) throw new AppError('WEBHOOK_NOT_FOUND');

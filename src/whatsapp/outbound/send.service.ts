@@ -133,7 +133,7 @@ export class SendService {
       status: 'QUEUED',
       direction: 'OUT',
       wamid: null,
-      from: tenant.displayPhoneNumber?.replace(/\D/g, '') ?? null,
+      from: tenant.displayPhoneNumber?.replace(/\D/g, '') ?? tenant.phoneNumberId,
       to: message.to ?? recipientOf(to),
       sentAt: null,
       idempotencyKey: idempotencyKey ?? null,

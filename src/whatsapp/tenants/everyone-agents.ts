@@ -1,6 +1,7 @@
-import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { AgentsJoined } from '../../chats/chats.events.js';
 import { AppError } from '../../common/errors.js';
+import { CONFIG, type Config } from '../../infra/config/config.js';
 import type { PrismaTransaction } from '../../infra/database/prisma.service.js';
 import { EventBus } from '../../infra/events/event-bus.js';
 import type { AfterCommit } from '../../users/account-removal.js';
@@ -24,6 +25,7 @@ export interface FoundNumber {
 @Injectable()
 export class EveryoneAgents implements OnModuleInit {
   constructor(
+    @Inject(CONFIG) private readonly config: Config,
     private readonly repository: TenantAgentsRepository,
     private readonly management: TenantManagement,
     private readonly tenants: TenantsService,
@@ -33,7 +35,8 @@ export class EveryoneAgents implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
-    this.users.onCreate((tx, userId) => this.welcome(tx, userId));
+    // A database of trying things out may be served in earnest later.
+    if (!this.config.production) this.users.onCreate((tx, userId) => this.welcome(tx, userId));
   }
 
   /** The tenant of this number: if there is none, a new one with a `mock_` token and everybody as its agent. */

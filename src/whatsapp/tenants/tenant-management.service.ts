@@ -30,6 +30,7 @@ export interface NewTenant extends RegisterTenantDto {
 @Injectable()
 export class TenantManagement {
   private readonly removalHooks: RemovalHook[] = [];
+  private readonly preparations: ((tenantId: string) => Promise<void>)[] = [];
 
   constructor(
     private readonly repository: TenantManagementRepository,
@@ -40,6 +41,11 @@ export class TenantManagement {
     private readonly events: EventBus,
     private readonly clock: Clock,
   ) {}
+
+  /** Runs before that transaction, for what may be so much that it must not hold its locks. It may be repeated. */
+  beforeRemove(preparation: (tenantId: string) => Promise<void>): void {
+    this.preparations.push(preparation);
+  }
 
   /** For modules that hold something of a tenant which must go with it: runs in the transaction that ends it. */
   onRemove(hook: RemovalHook): void {
@@ -131,6 +137,7 @@ export class TenantManagement {
 
   /** Disconnects the number and erases the secrets; what was written stays. @throws AppError TENANT_NOT_FOUND */
   async remove(tenantId: string): Promise<void> {
+    for (const prepare of this.preparations) await prepare(tenantId);
     const left = await this.prisma.inTransaction(async (tx) => {
       const change = await this.agents.leave(tx, tenantId, null);
       if ((await this.repository.lockAccessToken(tx, tenantId)) === null) {

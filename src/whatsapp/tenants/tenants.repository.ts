@@ -151,6 +151,19 @@ export class TenantsRepository {
     return rows.length > 0;
   }
 
+  /** Of a tenant of whose number nobody has said how it is written. @returns whether that changed anything */
+  async setDisplayNumber(id: string, number: string, at: Date): Promise<boolean> {
+    const rows = await this.database.query(
+      {
+        name: 'tenants.set-display-number',
+        text: `UPDATE tenant SET display_phone_number = $2, updated_at = $3
+          WHERE id = $1 AND deleted_at IS NULL AND display_phone_number IS NULL RETURNING 1`,
+      },
+      [id, number, at],
+    );
+    return rows.length > 0;
+  }
+
   /** A page of the sealed access tokens, in the order of the ids. */
   async listSealed(afterId: string | null, limit: number): Promise<SealedRow[]> {
     return this.database.query<SealedRow>(

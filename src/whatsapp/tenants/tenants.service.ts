@@ -34,6 +34,7 @@ export interface Tenant {
 
 /** Of a number, in messages a second (Meta, 2026-05). */
 export const USUAL_RATE = 80;
+const MAX_DISPLAY_NUMBER = 40;
 
 /** Tenants for the rest of the channel. */
 @Injectable()
@@ -115,6 +116,13 @@ export class TenantsService {
   async learnRate(tenantId: string, perSecond: number): Promise<void> {
     const now = this.clock.now();
     const isNew = await this.repository.replaceUsualRate(tenantId, USUAL_RATE, perSecond, now);
+    if (isNew) this.events.publish(new TenantChanged(tenantId));
+  }
+
+  /** Notes the tenant's number as Meta writes it, unless one is known. Publishes TenantChanged if that is new. */
+  async learnDisplayNumber(tenantId: string, number: string): Promise<void> {
+    const shown = number.slice(0, MAX_DISPLAY_NUMBER);
+    const isNew = await this.repository.setDisplayNumber(tenantId, shown, this.clock.now());
     if (isNew) this.events.publish(new TenantChanged(tenantId));
   }
 }

@@ -1,4 +1,6 @@
 import { Injectable } from '@nestjs/common';
+import { BoundedMap } from '../../common/bounded-map.js';
+import { Limit } from '../../common/limit.js';
 import { ChannelMessages } from '../../messages/channel-messages.js';
 import { ConversationsService } from '../conversations/conversations.service.js';
 import { ApprovalsService } from '../templates/approvals.service.js';
@@ -15,6 +17,9 @@ import type { WebhookItem, WebhookSource } from './webhook-items.js';
 
 /** Of a number that is on a phone as well, in messages a second (Meta, 2026-05). */
 const COEXISTENCE_RATE = 20;
+const MAX_LEARNT = 10_000;
+/** See `MessageApplier`. */
+const MAX_ASKING = 4;
 
 export interface ItemContext {
   eventId: bigint | null;
@@ -25,6 +30,9 @@ export interface ItemContext {
 /** Applies what webhooks tell, each item on its own. */
 @Injectable()
 export class ItemApplier {
+  private readonly learnt = new BoundedMap<string, true>(MAX_LEARNT);
+  private readonly asking = new Limit(MAX_ASKING);
+
   constructor(
     private readonly numbers: NumberTenants,
     private readonly tenants: TenantsService,
@@ -48,8 +56,11 @@ export class ItemApplier {
         // Nothing is awaited before the message is written, if all is known: messages keep their order.
         const tenant = this.numbers.recall(item.phoneNumberId ?? '') ?? (await this.tenantOf(item));
         await this.messages.apply(tenant, item.message, context);
+        const { displayPhoneNumber: number } = item;
+        if (number !== null && tenant.displayPhoneNumber === null)
+          await this.once(`number ${tenant.id}`, () => this.tenants.learnDisplayNumber(tenant.id, number));
         if (item.message.origin !== 'LIVE' && tenant.messagesPerSecond === USUAL_RATE)
-          await this.tenants.learnRate(tenant.id, COEXISTENCE_RATE);
+          await this.once(`rate ${tenant.id}`, () => this.tenants.learnRate(tenant.id, COEXISTENCE_RATE));
         return;
       }
       case 'status':
@@ -63,9 +74,11 @@ export class ItemApplier {
       }
       case 'new-id':
         return this.conversations.rename(await this.tenantOf(item), item.newId.before, item.newId.after);
-      case 'book-entry':
-        await this.conversations.learn(await this.tenantOf(item), item.who, { make: true });
+      case 'book-entry': {
+        const owner = await this.tenantOf(item);
+        await this.asking.run(() => this.conversations.learn(owner, item.who, { make: true }));
         return;
+      }
       case 'template': {
         const at = item.at ?? context.receivedAt;
         const outcome = await this.approvals.applyWebhook(
@@ -91,6 +104,18 @@ export class ItemApplier {
         return;
       case 'unknown':
         throw new ItemRefused('UNKNOWN_FIELD', `the field ${item.field ?? ''} is not known`);
+    }
+  }
+
+  /** What thousands of messages of one webhook would say alike is noted with the first of them. */
+  private async once(key: string, learn: () => Promise<void>): Promise<void> {
+    if (this.learnt.has(key)) return;
+    this.learnt.set(key, true);
+    try {
+      await learn();
+    } catch (error) {
+      this.learnt.delete(key);
+      throw error;
     }
   }
 

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Clock } from '../../common/clock.js';
 import { messageId } from '../../common/ids.js';
+import { Limit } from '../../common/limit.js';
 import {
   ChannelMessages,
   type ChannelMessage,
@@ -26,6 +27,8 @@ const WINDOW_MS = 24 * 3_600_000;
 /** What is older is not answered any more, in milliseconds. */
 const ANSWERED_WITHIN_MS = 3_600_000;
 const MAX_MOVES = 4;
+/** Questions to the database that come one a message: an address book must not take all connections from people. */
+const MAX_ASKING = 4;
 
 /** A message without the chat it goes to. */
 type Written = Omit<ChannelMessage, 'chatId' | 'tenantId' | 'phoneNumberId' | 'senderId'>;
@@ -34,6 +37,7 @@ type Written = Omit<ChannelMessage, 'chatId' | 'tenantId' | 'phoneNumberId' | 's
 @Injectable()
 export class MessageApplier {
   private readonly turns = new CustomerTurns();
+  private readonly asking = new Limit(MAX_ASKING);
 
   constructor(
     private readonly door: ChannelMessages,
@@ -49,7 +53,7 @@ export class MessageApplier {
   async apply(tenant: Tenant, message: MetaMessage, context: ItemContext): Promise<void> {
     const { act } = message;
     if (act.kind !== 'SHOW' && act.kind !== 'RENAME') {
-      return this.revisions.change(toChange(tenant, message, act, context));
+      return this.asking.run(() => this.revisions.change(toChange(tenant, message, act, context)));
     }
     const written = this.toWritten(tenant, message, act.content, context);
     // What the business sent by another way may be a send of ours whose answer is still to come.
@@ -168,7 +172,8 @@ export class MessageApplier {
     // The turn ends when the message is on its way, so that those behind share its batch.
     const { sent } = await this.turns.run(turn, async () => {
       const { chatId } =
-        this.conversations.located(tenant.id, keys) ?? (await this.conversations.locate(tenant, keys));
+        this.conversations.located(tenant.id, keys) ??
+        (await this.asking.run(() => this.conversations.locate(tenant, keys)));
       if (isKnown && (await isKnown(chatId))) return { sent: null };
       const sent = this.writeTo(tenant, chatId, written);
       sent.catch(() => undefined);
@@ -191,7 +196,7 @@ export class MessageApplier {
       this.numbers.forget(tenant.phoneNumberId);
       const now = await this.numbers.find(tenant.phoneNumberId);
       if (!now) throw new ItemRefused('UNKNOWN_NUMBER', 'no tenant has this number any more');
-      const { chatId } = await this.conversations.locate(now, keys);
+      const { chatId } = await this.asking.run(() => this.conversations.locate(now, keys));
       outcome = await this.writeTo(now, chatId, written);
     }
     return outcome;

@@ -90,21 +90,45 @@ export class WebhookEventsRepository {
     );
   }
 
-  /** Takes the oldest events that nobody has; until `claimedUntil` no other call gets them. */
-  async claim(now: Date, claimedUntil: Date, limit: number): Promise<EventRow[]> {
+  /**
+   * Takes the oldest events that nobody has; until `claimedUntil` no other call gets them. At most `limit`, and of at most
+   * `maxBytes` in all, but one at least.
+   *
+   * @param suspect those that were begun more than twice without an end; else only the others
+   */
+  async claim(
+    now: Date,
+    claimedUntil: Date,
+    { limit, maxBytes, suspect }: { limit: number; maxBytes: number; suspect: boolean },
+  ): Promise<EventRow[]> {
     const rows = await this.database.query<StoredRow>(
       {
         name: 'webhook-events.claim',
         text: `UPDATE webhook_event e SET claimed_until = $2, attempts = e.attempts + 1
           WHERE e.id IN (
-            SELECT o.id FROM webhook_event o
-            WHERE o.processed_at IS NULL AND (o.claimed_until IS NULL OR o.claimed_until <= $1)
-            ORDER BY o.id LIMIT $3 FOR UPDATE SKIP LOCKED)
+            SELECT s.id FROM (
+              SELECT o.id, sum(o.size) OVER (ORDER BY o.id) - o.size AS before FROM (
+                SELECT w.id, octet_length(w.body) AS size FROM webhook_event w
+                WHERE w.processed_at IS NULL AND (w.claimed_until IS NULL OR w.claimed_until <= $1)
+                  AND (w.attempts > 2) = $5
+                ORDER BY w.id LIMIT $3 FOR UPDATE SKIP LOCKED) o) s
+            WHERE s.before < $4)
           RETURNING ${EVENT}`,
       },
-      [now, claimedUntil, limit],
+      [now, claimedUntil, limit, maxBytes, suspect],
     );
     return rows.map(toEvent).sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  /** It was left, but not by a process that died over it. */
+  async uncount(id: bigint): Promise<void> {
+    await this.database.query(
+      {
+        name: 'webhook-events.uncount',
+        text: 'UPDATE webhook_event SET attempts = greatest(attempts - 1, 0) WHERE id = $1 AND processed_at IS NULL',
+      },
+      [String(id)],
+    );
   }
 
   async find(id: bigint): Promise<EventRow | null> {

@@ -4,6 +4,7 @@ import { AppError } from '../../common/errors.js';
 import { Batches } from '../../common/batches.js';
 import { Clock } from '../../common/clock.js';
 import { storable, storableText } from '../../common/storable.js';
+import { sqlState } from '../../infra/database/database.js';
 import { isNotReady } from '../../infra/http/to-app-error.js';
 import { Log } from '../../infra/observability/log.js';
 import { DeadLettersRepository, type NewDeadLetterRow } from './dead-letters.repository.js';
@@ -35,6 +36,9 @@ interface Outcome {
   /** Why some could not be applied now. */
   open: unknown;
 }
+
+/** A deadlock, and what else another transaction alone is to blame for. */
+const PASSING: readonly string[] = ['40P01', '40001', '55P03'];
 
 const MARKS = { maxSize: 1000, maxWaiting: 100_000, spacingMs: 50 };
 
@@ -73,6 +77,8 @@ export class WebhookProcessor {
       if (await this.applyAll(event)) {
         await this.marks.add(event.id);
         this.metrics.lag.observe(Math.max(0, this.clock.nowMs() - event.receivedAt.getTime()) / 1000);
+      } else if (event.isRepeated) {
+        await this.events.uncount(event.id);
       }
     } catch (error) {
       this.log.error({ err: error, event: String(event.id) }, 'a webhook stays open: it is done again later');
@@ -133,7 +139,8 @@ export class WebhookProcessor {
       const item = items[index];
       if (!item) continue;
       if (result.status === 'fulfilled') applied.push(item.path);
-      else if (isNotReady(result.reason)) open = result.reason;
+      else if (isNotReady(result.reason) || PASSING.includes(sqlState(result.reason) ?? ''))
+        open = result.reason;
       else letters.push(this.refuse(event, item, result.reason));
     }
     if (letters.length > 0) await this.letters.insertAll(oneAPlace(letters), this.clock.now());

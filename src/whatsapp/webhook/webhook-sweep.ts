@@ -14,6 +14,8 @@ export const CLAIM_MS = 60_000;
 /** How often what was left over is looked for, in milliseconds. */
 const PERIOD_MS = 10_000;
 const CLAIM_BATCH = 64;
+/** Of the bodies that are done at once: what they tell is in memory, and waits for the same few connections. */
+const CLAIM_BYTES = 2 * 1024 * 1024;
 /** An event that ends its process every time must not do so for ever. */
 const MAX_ATTEMPTS = 10;
 
@@ -94,8 +96,7 @@ export class WebhookSweep implements OnApplicationBootstrap, OnModuleDestroy {
     try {
       await this.letters.reopenKnownNumbers();
       while (!this.stopped) {
-        const now = this.clock.now();
-        const claimed = await this.events.claim(now, new Date(now.getTime() + CLAIM_MS), CLAIM_BATCH);
+        const claimed = await this.claim();
         if (claimed.length === 0) return;
         await Promise.all(claimed.map(async (event) => this.takeUp(event)));
       }
@@ -103,6 +104,17 @@ export class WebhookSweep implements OnApplicationBootstrap, OnModuleDestroy {
       if (isNotReady(error)) this.log.warn({ err: error }, 'left webhooks could not be looked for');
       else this.log.error({ err: error }, 'left webhooks could not be done: the next sweep tries again');
     }
+  }
+
+  /** One that may end its process is done alone: it must not use up the tries of others. */
+  private async claim(): Promise<EventRow[]> {
+    const now = this.clock.now();
+    const until = new Date(now.getTime() + CLAIM_MS);
+    const usual = { limit: CLAIM_BATCH, maxBytes: CLAIM_BYTES, suspect: false };
+    const claimed = await this.events.claim(now, until, usual);
+    return claimed.length > 0
+      ? claimed
+      : this.events.claim(now, until, { ...usual, limit: 1, suspect: true });
   }
 
   private async takeUp(row: EventRow): Promise<void> {
