@@ -168,7 +168,9 @@ function compile(document: OpenApiDocument): Contract {
   const routes = Object.keys(document.paths).map((template) => ({
     template,
     parameters: template.split('{').length - 1,
-    pattern: new RegExp(`^${template.replace(/[.*+?^$()|[\]\\]/g, '\\$&').replace(/\{[^}]+\}/g, '[^/]+')}$`),
+    pattern: new RegExp(
+      `^${template.replace(/[.*+?^$()|[\]\\]/g, '\\$&').replace(/\{[^}]+\}/g, '[^/]+')}/?$`,
+    ),
   }));
   // `/messages/starred` is itself before it is a message's id.
   routes.sort((a, b) => a.parameters - b.parameters);

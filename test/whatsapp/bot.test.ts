@@ -195,10 +195,6 @@ describe('what is never answered', () => {
       () => inbound(tenant, tenant.displayPhoneNumber, { timestamp: nowSeconds() }),
     ],
     [
-      'what WhatsApp could not show',
-      () => message({ type: 'unsupported', errors: [{ code: 131051, title: 'Unknown' }] }),
-    ],
-    [
       'a change of number',
       () =>
         message({ type: 'system', system: { type: 'user_changed_number', body: 'x', wa_id: '14155559999' } }),
@@ -215,6 +211,11 @@ describe('what is never answered', () => {
       [tenant.id],
     );
     expect(rows).toEqual([]);
+  });
+
+  it('answers what WhatsApp could not show', async () => {
+    await takeIn(app, message({ type: 'unsupported', errors: [{ code: 131060, title: 'Unavailable' }] }));
+    expect(await answers()).toHaveLength(1);
   });
 
   it('answers one of almost an hour ago', async () => {

@@ -236,7 +236,10 @@ describe('the messages of all customers', () => {
 describe('writing to a customer', () => {
   it.each([
     ['/api/messages', { waId: '5511987654321', text: 'Hi' }],
-    ['/api/messages', { wa_id: '551187654321', messageBody: 'Hi', from: 'me', to: 'them', name: 'K' }],
+    [
+      '/api/messages',
+      { wa_id: '551187654321', messageBody: 'Hi', from: 918329446654, to: { any: 'thing' }, name: 'K' },
+    ],
     ['/send-message', { waId: '+55 11 98765-4321', text: 'Hi', from: null }],
   ])('at %s with %j', async (path, body) => {
     const { ann, kerry } = await makeWorld();

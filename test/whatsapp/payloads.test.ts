@@ -28,6 +28,8 @@ interface Row {
 }
 
 const NEW = ['new-chat', 'new-message'];
+/** It leaves nothing unread. */
+const NEW_AND_READ = [...NEW, 'chat-read'];
 const STATUS = ['message-status-update'];
 const J_TEXT = 'wamid.nBgN6TUyN2k5NzAzM5kzNhUCABI8FDNFQjAxQkE5REI4NEUzQ5Y5QTNgAA==';
 
@@ -37,10 +39,10 @@ const PAYLOADS: Record<string, Row> = {
   'javaapi-account-restricted': { tenant: 'restricted' },
   'javaapi-account-review': {},
   // The customer's number was made the business's when it was recorded, so it is an outgoing one.
-  'javaapi-audio-message': { messages: ['OUT AUDIO SENT'], events: NEW },
+  'javaapi-audio-message': { messages: ['OUT AUDIO SENT'], events: NEW_AND_READ },
   'javaapi-button-message': { messages: ['IN INTERACTIVE SENT SIM'], events: NEW },
   'javaapi-contact-message': { messages: ['IN CONTACTS SENT Person Ok'], events: NEW },
-  'javaapi-document-message': { messages: ['OUT DOCUMENT SENT'], events: NEW },
+  'javaapi-document-message': { messages: ['OUT DOCUMENT SENT'], events: NEW_AND_READ },
   'javaapi-image-message': { messages: ['IN IMAGE SENT'], events: NEW },
   'javaapi-location-message': { messages: ['IN LOCATION SENT'], events: NEW },
   'javaapi-media-upload-error': {
@@ -71,7 +73,7 @@ const PAYLOADS: Record<string, Row> = {
   },
   'javaapi-text-message-status-sent': { pending: [`${J_TEXT} sent`] },
   'javaapi-text-message': { messages: ['IN TEXT SENT hi everyone!'], events: NEW },
-  'javaapi-text-message2': { messages: ['OUT TEXT SENT Good afternoon'], events: NEW },
+  'javaapi-text-message2': { messages: ['OUT TEXT SENT Good afternoon'], events: NEW_AND_READ },
   'javaapi-verified-account': {},
   'javaapi-video-message': { messages: ['IN VIDEO SENT hello world'], events: NEW },
   'pywa-account-update-account-disabled': {},
@@ -81,7 +83,10 @@ const PAYLOADS: Record<string, Row> = {
   'pywa-call-connect-user-initiated': {},
   'pywa-call-permission-update-accept': { messages: ['IN INTERACTIVE SENT'], events: NEW },
   'pywa-call-status-call-status': {},
-  'pywa-call-terminate-call-terminate': { messages: ['OUT SYSTEM SENT Call of 2:00 minutes'], events: NEW },
+  'pywa-call-terminate-call-terminate': {
+    messages: ['OUT SYSTEM SENT Call of 2:00 minutes'],
+    events: NEW_AND_READ,
+  },
   'pywa-callback-button-button': { messages: ['IN INTERACTIVE SENT title'], events: NEW },
   'pywa-callback-button-quick-reply-without-context': {
     messages: ['IN INTERACTIVE SENT title'],
@@ -184,11 +189,11 @@ const PAYLOADS: Record<string, Row> = {
     messages: ['OUT TEXT SENT Text was edited edited'],
     events: ['message-edited'],
   },
-  'pywa-outgoing-message-text': { messages: ['OUT TEXT SENT Test message'], events: NEW },
-  'pywa-system-identity-change': { messages: ['IN SYSTEM SENT User identity changed'], events: NEW },
+  'pywa-outgoing-message-text': { messages: ['OUT TEXT SENT Test message'], events: NEW_AND_READ },
+  'pywa-system-identity-change': { messages: ['IN SYSTEM SENT User identity changed'], events: NEW_AND_READ },
   'pywa-system-phone-number-change': {
     messages: ['IN SYSTEM SENT User A changed from 972987654321 to 972912345678'],
-    events: [...NEW, 'chat-updated'],
+    events: [...NEW_AND_READ, 'chat-updated'],
   },
   'pywa-template-category-update-marketing': {},
   'pywa-template-components-update-element': {},
@@ -210,7 +215,7 @@ const NEHA_IS_TOLD =
 
 const SAMPLES: Record<string, Row> = {
   conversation_1_message_1: { messages: [`IN TEXT SENT ${RAVI_ASKS}`], events: NEW },
-  conversation_1_message_2: { messages: [`OUT TEXT SENT ${RAVI_IS_TOLD}`], events: NEW },
+  conversation_1_message_2: { messages: [`OUT TEXT SENT ${RAVI_IS_TOLD}`], events: NEW_AND_READ },
   conversation_1_status_1: {
     before: `IN ${RAVI} 919937320320`,
     messages: ['IN TEXT DELIVERED before'],
@@ -222,7 +227,7 @@ const SAMPLES: Record<string, Row> = {
     events: STATUS,
   },
   conversation_2_message_1: { messages: [`IN TEXT SENT ${NEHA_ASKS}`], events: NEW },
-  conversation_2_message_2: { messages: [`OUT TEXT SENT ${NEHA_IS_TOLD}`], events: NEW },
+  conversation_2_message_2: { messages: [`OUT TEXT SENT ${NEHA_IS_TOLD}`], events: NEW_AND_READ },
   conversation_2_status_1: { pending: [`${NEHA} sent`] },
   conversation_2_status_2: {
     before: `OUT ${TO_NEHA} 929967673820`,

@@ -163,6 +163,7 @@ describe('what a template may be', () => {
   const reply = (id: number) => ({ id: `id ${id}`, text: `Reply ${id}` });
   it.each<[string, object, string[]]>([
     ['no key', { key: undefined }, ['key']],
+    ['names that no database can hold', { metadata: { 'a\0b': 1 } }, ['metadata']],
     ['a key with a space', { key: 'a b' }, ['key']],
     ['a language that is none', { language: 'English please' }, ['language']],
     ['no components', { components: [] }, ['components']],

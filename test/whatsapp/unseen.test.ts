@@ -92,6 +92,10 @@ const CASES: Record<string, Case> = {
     body: () => message({ type: 'hologram', hologram: { id: '1' } }),
     messages: ['IN UNSUPPORTED SENT'],
   },
+  'a type named like what every object has': {
+    body: () => message({ type: 'constructor', constructor: { id: '1' } }),
+    messages: ['IN UNSUPPORTED SENT'],
+  },
   'the legacy types': {
     body: () =>
       messagesBody(

@@ -76,7 +76,7 @@ describe.each(['/whatsapp/webhook', '/webhook'])('the handshake at %s', (path) =
 });
 
 describe('a delivery', () => {
-  it.each(['/whatsapp/webhook', '/webhook'])(
+  it.each(['/whatsapp/webhook', '/webhook', '/whatsapp/webhook/', '/webhook/'])(
     'is stored as it came and answered with 200 at %s',
     async (path) => {
       const body = `{"object":"whatsapp_business_account",  "entry":[], "note":"caf\\u00e9 \\/ ${path} 🌉"}`;

@@ -7,7 +7,7 @@ import { isForm } from './form-reader.js';
 import { RATE_LIMITS, RateLimits, type RateLimitName } from './rate-limits.js';
 
 /** What clients call; `/send-message` is another name for a route under `/api`. */
-const LIMITED_PATHS = /^\/(api(\/|$)|send-message$)/;
+const LIMITED_PATHS = /^\/(api(\/|$)|send-message\/?$)/;
 
 /** Puts a route under a limit of its own instead of the default one. */
 export const RateLimit = (name: RateLimitName): MethodDecorator => SetMetadata(RATE_LIMIT, name);

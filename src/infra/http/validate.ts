@@ -112,6 +112,8 @@ function checkValue(
       const childPath = `${path}.${key}`;
       if (!Array.isArray(value) && key in Object.prototype) {
         problems.push({ field: childPath, message: 'is not a field of this request' });
+      } else if (key.includes('\u0000') || !key.isWellFormed()) {
+        problems.push({ field: path, message: 'must not have names with U+0000 or lone surrogates' });
       } else {
         checkValue((value as Record<string, unknown>)[key], childPath, depth + 1, problems, budget);
       }

@@ -38,7 +38,7 @@ export const ANSWER_LIMITS: AnswerLimits = {
   long_max: 200,
 };
 const MAX_CHATS = 200;
-const UNANSWERED: readonly MessageType[] = ['SYSTEM', 'UNSUPPORTED'];
+const UNANSWERED: readonly MessageType[] = ['SYSTEM'];
 
 /**
  * Answers customers by itself: each message once at most, those of one conversation in their order.

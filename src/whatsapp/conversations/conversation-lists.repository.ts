@@ -44,7 +44,7 @@ export class ConversationListsRepository {
       {
         name: 'conversation-lists.list',
         text: `SELECT k.chat_id, k.active_at, k.last_seq, k.read_seq, coalesce(s.cleared_seq, 0) AS cleared_seq,
-            u.wa_id, u.name
+            u.wa_id, coalesce(u.name, u.username) AS name
           FROM (
             SELECT * FROM conversation
             WHERE tenant_id = $1 AND merged_into_id IS NULL

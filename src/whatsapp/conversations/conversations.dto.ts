@@ -1,5 +1,5 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsOptional, IsString, MaxLength } from 'class-validator';
+import { Allow, IsOptional, IsString, MaxLength } from 'class-validator';
 import { MESSAGE_STATUSES, MessageBody, type MessageStatus } from '../../chats/message.dto.js';
 import { PageQuery } from '../../infra/http/page.dto.js';
 import { CodePoints, NotBlank } from '../../infra/http/validators.js';
@@ -134,15 +134,11 @@ export class SendToCustomerDto {
   @CodePoints(1, 64)
   clientId?: string;
 
-  @ApiPropertyOptional({ type: String, nullable: true, maxLength: MAX_ID, description: 'ignored' })
-  @IsOptional()
-  @IsString()
-  @MaxLength(MAX_ID)
-  from?: string | null;
+  @ApiPropertyOptional({ type: String, nullable: true, description: 'ignored, whatever it is' })
+  @Allow()
+  from?: unknown;
 
-  @ApiPropertyOptional({ type: String, nullable: true, maxLength: MAX_ID, description: 'ignored' })
-  @IsOptional()
-  @IsString()
-  @MaxLength(MAX_ID)
-  to?: string | null;
+  @ApiPropertyOptional({ type: String, nullable: true, description: 'ignored, whatever it is' })
+  @Allow()
+  to?: unknown;
 }

@@ -47,6 +47,7 @@ const MAX_DEPTH = 5;
 const MAX_BRANCHES = 50;
 /** Instructions of all regexes of a tenant together: what a message can cost is this times its length. */
 const MAX_TOTAL_SIZE = 5_000;
+const MAX_PROBLEMS = 30;
 /** Meta's for the id of a button. */
 const MAX_BUTTON_ID = 256;
 
@@ -130,6 +131,8 @@ class RulesReader {
 
   private regex(regex: unknown, at: string): void {
     if (!this.text(regex, at, MAX_PATTERN_SIZE)) return;
+    // To compile what is refused anyway costs as much as to compile what is not.
+    if (this.totalSize > MAX_TOTAL_SIZE || this.problems.length >= MAX_PROBLEMS) return;
     const compiled = compilePattern(regex);
     if ('problem' in compiled) this.refuse(at, compiled.problem);
     else this.totalSize += compiled.size;
@@ -185,6 +188,6 @@ class RulesReader {
 
   private refuse(field: string, message: string): void {
     // A set of rules with more wrong with it is not a mistake, and its answer must not outgrow it.
-    if (this.problems.length < 30) this.problems.push({ field, message });
+    if (this.problems.length < MAX_PROBLEMS) this.problems.push({ field, message });
   }
 }

@@ -3,7 +3,7 @@ import { RE2JS, RE2JSException } from 're2js';
 /** Code points of a regex. */
 export const MAX_PATTERN_SIZE = 500;
 /** Instructions of one compiled regex. */
-const MAX_SIZE = 1_500;
+const MAX_SIZE = 500;
 /** Of a longer text, the beginning is looked at: WhatsApp has none. In UTF-16 units. */
 const MAX_TEXT = 8_192;
 

@@ -123,16 +123,17 @@ export class DispatchRepository {
     return rows.map((row) => row.chat_id);
   }
 
-  /** Conversations of one tenant in which something waits. */
-  async listWaitingOf(tenantId: string): Promise<string[]> {
+  /** At most `limit` conversations of one tenant in which something waits. */
+  async listWaitingOf(tenantId: string, limit: number): Promise<string[]> {
     const rows = await this.database.query<{ chat_id: string }>(
       {
         name: 'dispatch.list-waiting-of',
         text: `SELECT w.chat_id FROM whatsapp_message w WHERE w.tenant_id = $1 AND w.dispatch IN ('READY', 'CALLING')
           UNION
-          SELECT o.chat_id FROM outgoing_reaction o WHERE o.tenant_id = $1 AND o.dispatch IN ('READY', 'CALLING')`,
+          SELECT o.chat_id FROM outgoing_reaction o WHERE o.tenant_id = $1 AND o.dispatch IN ('READY', 'CALLING')
+          LIMIT $2`,
       },
-      [tenantId],
+      [tenantId, limit],
     );
     return rows.map((row) => row.chat_id);
   }

@@ -75,9 +75,9 @@ export class Dispatcher implements OnApplicationBootstrap, BeforeApplicationShut
 
   /** A tenant that may send again does so in whichever process is free. */
   private async wakeTenant(tenantId: string): Promise<void> {
-    const chatIds = await this.repository.listWaitingOf(tenantId);
-    const mark = this.clock.nowMs();
-    this.queue.add(chatIds.map((chatId) => sendJob('send', chatId, mark)));
+    // A tenant may change often, and have any number that wait: the sweep finds the others.
+    const chatIds = await this.repository.listWaitingOf(tenantId, SWEEP_PAGE);
+    this.queue.add(chatIds.map((chatId) => sendJob('send', chatId, 'tenant')));
   }
 
   /** One at a time; what is asked for meanwhile is done once more afterwards. */

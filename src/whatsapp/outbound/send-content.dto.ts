@@ -198,6 +198,7 @@ export class ContactDto {
   @IsOptional()
   @IsArray()
   @ArrayMaxSize(MAX_PARTS)
+  @IsObject({ each: true })
   @ValidateNested({ each: true })
   @Type(() => ContactPhoneDto)
   phones?: ContactPhoneDto[];
@@ -206,6 +207,7 @@ export class ContactDto {
   @IsOptional()
   @IsArray()
   @ArrayMaxSize(MAX_PARTS)
+  @IsObject({ each: true })
   @ValidateNested({ each: true })
   @Type(() => ContactEmailDto)
   emails?: ContactEmailDto[];
@@ -214,6 +216,7 @@ export class ContactDto {
   @IsOptional()
   @IsArray()
   @ArrayMaxSize(MAX_PARTS)
+  @IsObject({ each: true })
   @ValidateNested({ each: true })
   @Type(() => ContactUrlDto)
   urls?: ContactUrlDto[];
@@ -222,6 +225,7 @@ export class ContactDto {
   @IsOptional()
   @IsArray()
   @ArrayMaxSize(MAX_PARTS)
+  @IsObject({ each: true })
   @ValidateNested({ each: true })
   @Type(() => ContactAddressDto)
   addresses?: ContactAddressDto[];
@@ -315,6 +319,7 @@ export class ListSectionDto {
   @IsArray()
   @ArrayMinSize(1)
   @ArrayMaxSize(MAX_ROWS)
+  @IsObject({ each: true })
   @ValidateNested({ each: true })
   @Type(() => ListRowDto)
   rows: ListRowDto[];
@@ -327,6 +332,7 @@ export class InteractiveActionDto {
   @IsArray()
   @ArrayMinSize(1)
   @ArrayMaxSize(MAX_BUTTONS)
+  @IsObject({ each: true })
   @ValidateNested({ each: true })
   @Type(() => ButtonDto)
   buttons?: ButtonDto[];
@@ -347,6 +353,7 @@ export class InteractiveActionDto {
   @IsArray()
   @ArrayMinSize(1)
   @ArrayMaxSize(MAX_SECTIONS)
+  @IsObject({ each: true })
   @ValidateNested({ each: true })
   @Type(() => ListSectionDto)
   sections?: ListSectionDto[];

@@ -98,6 +98,7 @@ export class SendDto {
   @IsArray()
   @ArrayMinSize(1)
   @ArrayMaxSize(MAX_CONTACTS)
+  @IsObject({ each: true })
   @ValidateNested({ each: true })
   @Type(() => ContactDto)
   contacts?: ContactDto[];

@@ -220,7 +220,8 @@ export function variablesOf(parts: TemplateParts): string[] {
   return [...new Set(textsOf(parts).flatMap(namesIn))];
 }
 
-function textsOf({ header, body, footer, buttons }: TemplateParts): string[] {
+/** Every text of a template in which a variable may stand. */
+export function textsOf({ header, body, footer, buttons }: TemplateParts): string[] {
   const head = header?.kind === 'text' ? header.text : (header?.link ?? header?.id ?? '');
   return [head, body, footer ?? '', ...buttons.flatMap((button) => Object.values(button))];
 }

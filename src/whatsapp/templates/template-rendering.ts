@@ -5,6 +5,7 @@ import {
   LIMITS,
   namesIn,
   PLACEHOLDER,
+  textsOf,
   variablesOf,
   type TemplateButton,
   type TemplateHeader,
@@ -48,6 +49,12 @@ export function renderTemplate(
   if (missing.length > 0) {
     throw validationError(missing.map((name) => ({ field: `variables.${name}`, message: 'is missing' })));
   }
+  // A value may stand in hundreds of places: nothing is filled in that nobody would send.
+  if (filledLength(parts, variables) > MAX_FILLED) {
+    throw validationError([
+      { field: 'variables', message: `make the template longer than ${MAX_FILLED} characters` },
+    ]);
+  }
   const filled = fillParts(parts, variables);
   const problems = meta ? [] : problemsOf(filled);
   if (filled.body.trim() === '') problems.push({ field: 'variables', message: 'leave the body empty' });
@@ -58,6 +65,18 @@ export function renderTemplate(
   }
   const { type, request } = toMessage(filled, text);
   return { type, text, request, isTemplate: false };
+}
+
+/** All texts of a filled in template together, in UTF-16 units: ten addresses and a text fit. */
+const MAX_FILLED = 32_768;
+
+function filledLength(parts: TemplateParts, variables: Variables): number {
+  let length = 0;
+  for (const text of textsOf(parts)) {
+    length += text.length;
+    for (const [, name = ''] of text.matchAll(PLACEHOLDER)) length += variables[name]?.length ?? 0;
+  }
+  return length;
 }
 
 /** Meta refuses an empty parameter. */

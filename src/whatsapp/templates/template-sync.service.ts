@@ -14,6 +14,9 @@ const MAX_PAGES = 500;
 /** Asks Meta what it thinks of its templates. */
 @Injectable()
 export class TemplateSyncService {
+  /** By tenant: who asks meanwhile gets the same answer, and Meta is not asked again. */
+  private readonly running = new Map<string, Promise<SyncedBody>>();
+
   constructor(
     private readonly repository: ApprovalsRepository,
     private readonly graph: GraphClient,
@@ -32,6 +35,13 @@ export class TemplateSyncService {
       });
     if (tenant.isMock)
       throw new AppError('UNPROCESSABLE', { message: 'This tenant never calls Meta: its token is a mock.' });
+    const running =
+      this.running.get(tenant.id) ?? this.syncNow(tenant).finally(() => this.running.delete(tenant.id));
+    this.running.set(tenant.id, running);
+    return running;
+  }
+
+  private async syncNow(tenant: Tenant): Promise<SyncedBody> {
     const startedAt = this.clock.now();
     const changes = await this.listAll(tenant);
     let changed = 0;

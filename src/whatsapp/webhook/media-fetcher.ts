@@ -69,6 +69,8 @@ export class MediaFetcher {
     const { media } = contentOf(payload, null);
     if (!media) throw new AppError('UNPROCESSABLE', { message: 'Meta has named no file.' });
     const tenant = await this.tenants.get(tenantId);
+    // It had a token when the message came.
+    if (tenant.isMock) throw new AppError('UNPROCESSABLE', { message: 'This tenant never calls Meta.' });
     const localPath = await newTempPath(this.config);
     try {
       await this.download(tenant, media, localPath);

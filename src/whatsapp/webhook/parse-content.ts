@@ -68,7 +68,7 @@ function shownAs(
   if (type === 'request_welcome') return { type: 'SYSTEM', text: 'The customer has opened the chat.' };
   const object = objectOf(value);
   if (!object) return null;
-  const mediaType = MEDIA_TYPES[type];
+  const mediaType = Object.hasOwn(MEDIA_TYPES, type) ? MEDIA_TYPES[type] : undefined;
   if (mediaType) return mediaOf(mediaType, object);
   switch (type) {
     case 'text': {

@@ -46,12 +46,12 @@ export interface MessageFrame {
   errors: unknown;
 }
 
-const HISTORY_STATUSES: Readonly<Record<string, MessageStatus>> = {
-  DELIVERED: 'DELIVERED',
-  READ: 'READ',
-  PLAYED: 'READ',
-  ERROR: 'FAILED',
-};
+const HISTORY_STATUSES: ReadonlyMap<string, MessageStatus> = new Map([
+  ['DELIVERED', 'DELIVERED'],
+  ['READ', 'READ'],
+  ['PLAYED', 'READ'],
+  ['ERROR', 'FAILED'],
+]);
 /** Stands in an edit for a message that has no id there. */
 const NO_MESSAGE = 'M0';
 
@@ -76,7 +76,7 @@ export function messageOf(raw: unknown, frame: MessageFrame): MetaMessage | stri
     from: idOf(message.from) ?? idOf(message.from_user_id),
     to: idOf(message.to) ?? idOf(message.to_user_id) ?? (direction === 'IN' ? numberOf(frame.own) : null),
     sentAt: timeOf(message.timestamp),
-    status: HISTORY_STATUSES[textOf(objectOf(message.history_context)?.status) ?? ''] ?? 'SENT',
+    status: HISTORY_STATUSES.get(textOf(objectOf(message.history_context)?.status) ?? '') ?? 'SENT',
     replyTo: replyTo === NO_MESSAGE ? null : replyTo,
     forwarded: context?.forwarded === true || context?.frequently_forwarded === true,
     act,

@@ -8,12 +8,21 @@ import { WebhookSignature } from './webhook-signature.js';
 /** The largest body that Meta sends, in bytes. */
 export const MAX_WEBHOOK_BYTES = 3 * 1024 * 1024;
 
+/** Of every body: as much as any other route takes before it knows who is asking. */
+const UNCOUNTED_BYTES = 256 * 1024;
+/** What all larger bodies that are under way may take; what comes beyond it is refused, and Meta sends it again. */
+const MAX_READING_BYTES = 64 * 1024 * 1024;
+/** How long a body may be under way, in milliseconds. */
+const BODY_TIMEOUT_MS = 20_000;
+
 /** The door for Meta's deliveries: reads the bytes as they come, and lets in what is signed. */
 @Injectable()
 export class WebhookEdge {
   private readonly signature: WebhookSignature;
   /** Whether bodies need no signature: outside production, as long as no secret is set. */
   private readonly isOpen: boolean;
+  /** Of bodies that are under way, as far as they are counted. */
+  private readingBytes = 0;
 
   constructor(
     @Inject(CONFIG) config: Config,
@@ -32,10 +41,54 @@ export class WebhookEdge {
   async receive(request: Request): Promise<void> {
     const encoding = request.headers['content-encoding'];
     if (encoding !== undefined && encoding !== 'identity') throw new AppError('UNSUPPORTED_MEDIA_TYPE');
-    const bytes = await readBody(request);
+    const bytes = await this.read(request);
     const signature = request.get('x-hub-signature-256');
     if (!this.isOpen && !this.signature.fits(bytes, signature)) throw new AppError('SIGNATURE_INVALID');
     await this.inbox.take(bytes, parseObject(bytes));
+  }
+
+  /** Who sends it is not known before its end: so nobody may make many large ones wait, nor one wait for long. */
+  private async read(request: Request): Promise<Buffer> {
+    if (Number(request.headers['content-length'] ?? 0) > MAX_WEBHOOK_BYTES) {
+      throw new AppError('PAYLOAD_TOO_LARGE');
+    }
+    // Nothing would come any more.
+    if (request.readableEnded)
+      throw new AppError('VALIDATION_FAILED', { message: 'The body was read already.' });
+    const bytes = new Bytes();
+    let counted = 0;
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      await new Promise<void>((resolve, reject) => {
+        timer = setTimeout(() => {
+          reject(new AppError('VALIDATION_FAILED', { message: 'The body came too slowly.' }));
+        }, BODY_TIMEOUT_MS);
+        request.on('data', (part: Buffer) => {
+          if (bytes.size + part.length > MAX_WEBHOOK_BYTES) reject(new AppError('PAYLOAD_TOO_LARGE'));
+          else {
+            const more = bytes.add(part);
+            if (bytes.size <= UNCOUNTED_BYTES) return;
+            counted += more;
+            this.readingBytes += more;
+            if (this.readingBytes > MAX_READING_BYTES)
+              reject(new AppError('NOT_READY', { retryAfterMs: 1000 }));
+          }
+        });
+        request.once('end', resolve);
+        // Cut off before its end.
+        request.once('error', () => {
+          reject(new AppError('VALIDATION_FAILED', { message: 'The body ended too early.' }));
+        });
+      });
+      return bytes.take();
+    } catch (error) {
+      request.removeAllListeners('data');
+      request.resume();
+      throw error;
+    } finally {
+      clearTimeout(timer);
+      this.readingBytes -= counted;
+    }
   }
 }
 
@@ -51,28 +104,30 @@ export function parseObject(bytes: Buffer): object {
   throw new AppError('VALIDATION_FAILED', { message: 'The body must be a JSON object.' });
 }
 
-async function readBody(request: Request): Promise<Buffer> {
-  if (Number(request.headers['content-length'] ?? 0) > MAX_WEBHOOK_BYTES) {
-    throw new AppError('PAYLOAD_TOO_LARGE');
+/** What has come of a body. It grows with that alone: what a stranger announces, and into how many parts they cut, costs nothing. */
+class Bytes {
+  size = 0;
+  private whole: Buffer = Buffer.alloc(0);
+
+  /** @returns how much memory it takes more than before, in bytes */
+  add(part: Buffer): number {
+    const before = this.whole.length;
+    const size = this.size + part.length;
+    // Most bodies come in one part, which is not copied.
+    if (this.size === 0) this.whole = part;
+    else {
+      if (size > before) {
+        const larger = Buffer.allocUnsafe(Math.min(MAX_WEBHOOK_BYTES, Math.max(size, 2 * before)));
+        this.whole.copy(larger, 0, 0, this.size);
+        this.whole = larger;
+      }
+      part.copy(this.whole, this.size);
+    }
+    this.size = size;
+    return this.whole.length - before;
   }
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let size = 0;
-    request.on('data', (chunk: Buffer) => {
-      size += chunk.length;
-      if (size > MAX_WEBHOOK_BYTES) {
-        request.removeAllListeners('data');
-        request.resume();
-        reject(new AppError('PAYLOAD_TOO_LARGE'));
-      } else chunks.push(chunk);
-    });
-    request.once('end', () => {
-      const [only] = chunks;
-      resolve(chunks.length === 1 && only ? only : Buffer.concat(chunks));
-    });
-    // Cut off before its end.
-    request.once('error', () => {
-      reject(new AppError('VALIDATION_FAILED', { message: 'The body ended too early.' }));
-    });
-  });
+
+  take(): Buffer {
+    return this.whole.subarray(0, this.size);
+  }
 }

@@ -3,7 +3,8 @@ import { sendError } from '../../infra/http/exception.filter.js';
 import type { Log } from '../../infra/observability/log.js';
 import type { WebhookController } from './webhook.controller.js';
 
-const PATHS = ['/whatsapp/webhook', '/webhook'];
+/** As the router takes them: with a slash at the end or without. */
+const PATHS = /^(?:\/whatsapp)?\/webhook\/?(?:\?|$)/;
 /** As metrics name it. */
 const ROUTE = { path: '/whatsapp/webhook' };
 
@@ -44,5 +45,5 @@ export class WebhookFront {
 
 /** Whether it is one of the paths, with a query or without. */
 function isWebhook({ url }: Request): boolean {
-  return PATHS.some((path) => url === path || url.startsWith(`${path}?`));
+  return PATHS.test(url);
 }

@@ -23,6 +23,8 @@ export interface WebhookPlace {
   path: string;
   field: string | null;
   phoneNumberId: string | null;
+  /** The number itself, as Meta writes it. */
+  displayPhoneNumber: string | null;
   wabaId: string | null;
   /** As it came. */
   raw: unknown;
@@ -266,7 +268,7 @@ class WebhookReader {
   }
 
   private add({ field, wabaId, own }: Change, path: string, raw: unknown, fact: WebhookFact): void {
-    this.items.push({ path, field, phoneNumberId: own.phoneNumberId, wabaId, raw, ...fact });
+    this.items.push({ path, field, ...own, wabaId, raw, ...fact });
   }
 
   private refuse(
@@ -275,11 +277,24 @@ class WebhookReader {
     raw: unknown,
     detail: string,
   ): void {
+    if (this.bad.length > MAX_BAD) return;
+    if (this.bad.length === MAX_BAD) {
+      this.bad.push({
+        path: '',
+        field: null,
+        phoneNumberId: null,
+        raw: null,
+        detail: 'there is more that makes no sense',
+      });
+      return;
+    }
     const phoneNumberId = change?.own.phoneNumberId ?? null;
     this.bad.push({ path, field: change?.field ?? null, phoneNumberId, raw, detail });
   }
 }
 
+/** Of one body; the body itself is kept with what is beyond. Meta batches at most 1,000 updates. */
+const MAX_BAD = 2_000;
 const NOBODY: OwnNumber = { phoneNumberId: null, displayPhoneNumber: null };
 const NOTED = (): WebhookFact => ({ kind: 'noted' });
 
