@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
 import { ChannelMessages, type ChannelMessage } from '../../src/messages/channel-messages.js';
 import { useApp } from '../support/app.js';
 
@@ -250,6 +251,36 @@ describe('statuses', () => {
         )
       )[0],
     ).toEqual({ wamid, dispatch: null, error: null });
+  });
+
+  it('of a send whose wamid is not known end alike in any order, as soon as one names our own id', async () => {
+    const steps = fc.uniqueArray(fc.constantFrom('sent', 'delivered', 'read', 'failed' as const), {
+      minLength: 1,
+    });
+    const runs = steps.chain((names) =>
+      fc.record({
+        order: fc.shuffledSubarray(names, { minLength: names.length }),
+        naming: fc.subarray(names, { minLength: 1 }),
+      }),
+    );
+    const ladder = ['sent', 'failed', 'delivered', 'read'];
+    await fc.assert(
+      fc.asyncProperty(runs, async ({ order, naming }) => {
+        const chatId = await openChat();
+        await door.write(outbound(chatId));
+        await app.sql(`UPDATE whatsapp_message SET dispatch = 'UNKNOWN' WHERE chat_id = $1`, [chatId]);
+        const wamid = `wamid.${randomUUID()}`;
+        for (const name of order) {
+          await status(wamid, name, naming.includes(name) ? { callback: `${chatId}.1` } : {});
+        }
+        const highest = order.toSorted((a, b) => ladder.indexOf(b) - ladder.indexOf(a))[0]!;
+        expect(
+          await app.sql('SELECT wamid, status, dispatch FROM whatsapp_message WHERE chat_id = $1', [chatId]),
+        ).toEqual([{ wamid, status: highest.toUpperCase(), dispatch: null }]);
+        expect(await app.sql('SELECT 1 FROM pending_status WHERE wamid = $1', [wamid])).toEqual([]);
+      }),
+      { numRuns: 40 },
+    );
   });
 
   it('of an earlier try do not concern the one that waits', async () => {

@@ -367,6 +367,7 @@ describe('the limits', () => {
     ['a latitude of 91', { type: 'location', location: { latitude: 91, longitude: 1 } }, 'location.latitude'],
     ['no longitude', { type: 'location', location: { latitude: 1 } }, 'location.longitude'],
     ['no contacts', { type: 'contacts', contacts: [] }, 'contacts'],
+    ['a list for a contact', { type: 'contacts', contacts: [[]] }, 'contacts'],
     ['a contact without a name', { type: 'contacts', contacts: [{ phones: [] }] }, 'contacts.0.name'],
     [
       'a body of 1025',

@@ -281,6 +281,14 @@ describe('what a template may be', () => {
 });
 
 describe('the preview', () => {
+  it('is refused before it is filled when that would make it too long', async () => {
+    const { key } = await make({ components: [{ type: 'body', text: '{{a}}'.repeat(100) }] });
+    expect(await preview(key, { variables: { a: 'x'.repeat(4_000) } })).toMatchObject({
+      status: 400,
+      body: { details: [{ field: 'variables' }] },
+    });
+  });
+
   it('fills in the variables, and names each that is missing', async () => {
     const { key } = await make();
     expect((await preview(key, { variables: { name: 'Ann {{order}} $&', order: 7 } })).data).toEqual({

@@ -164,6 +164,24 @@ describe('a delivery', () => {
     expect(answer.status).toBe(413);
   });
 
+  it('may come in many small parts', async () => {
+    const body = `{"entry":[],"in":"${'parts '.repeat(300)}"}`;
+    const parts = new ReadableStream<Uint8Array>({
+      start(stream) {
+        for (const part of Buffer.from(body)) stream.enqueue(Uint8Array.of(part));
+        stream.close();
+      },
+    });
+    const answer = await fetch(`${app.url}/whatsapp/webhook`, {
+      method: 'POST',
+      body: parts,
+      headers: { 'X-Hub-Signature-256': sign(body) },
+      duplex: 'half',
+    } as never);
+    expect(answer.status).toBe(200);
+    expect((await bodies()).at(-1)).toBe(body);
+  });
+
   it('is never limited in number', async () => {
     const answers = await Promise.all(
       Array.from({ length: 300 }, (_, index) => post(`{"entry":[],"flood":${index}}`)),
