@@ -136,9 +136,11 @@ export class MessageSender {
       { tenant: tenantId, chat: address.chatId, seq: address.seq, code: error.code, state, attempt },
       'a message was not sent',
     );
-    if (tenantPauseMs !== null) await this.repository.pauseTenant(tenantId, new Date(now + tenantPauseMs));
-    if (errorClass) await this.troubles.heed(tenantId, errorClass, error);
-    if (errorClass === 'OPTED_OUT') await this.noteOptedOut(claimed);
+    await this.untilStored(async () => {
+      if (tenantPauseMs !== null) await this.repository.pauseTenant(tenantId, new Date(now + tenantPauseMs));
+      if (errorClass) await this.troubles.heed(tenantId, errorClass, error);
+      if (errorClass === 'OPTED_OUT') await this.noteOptedOut(claimed);
+    });
     await this.settle(address, attempt, {
       state,
       tries: givesBack ? uncounted : uncounted + 1,
@@ -153,17 +155,29 @@ export class MessageSender {
   }
 
   private async settle(address: MessageAddress, attempt: number, unsent: Unsent): Promise<void> {
-    const row = await this.repository.settleUnsent(address, attempt, unsent, this.clock.now());
+    const row = await this.untilStored(() =>
+      this.repository.settleUnsent(address, attempt, unsent, this.clock.now()),
+    );
     if (unsent.state === 'FAILED') this.tell(address, row);
   }
 
-  /** What was sent must be known as sent: a database that is away for a moment is asked again. */
   private async record(address: MessageAddress, wamid: string): Promise<void> {
+    this.tell(
+      address,
+      await this.untilStored(() => this.repository.settleSent(address, wamid, this.clock.now())),
+    );
+    pass('recorded');
+  }
+
+  /**
+   * What became of a call must be known, or a person has to find out: a database that is away for a moment is asked again.
+   *
+   * @param store bears being done twice
+   */
+  private async untilStored<T>(store: () => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
-        this.tell(address, await this.repository.settleSent(address, wamid, this.clock.now()));
-        pass('recorded');
-        return;
+        return await store();
       } catch (error) {
         if (attempt === MAX_RECORDS) throw error;
         await new Promise<void>((resolve) => this.clock.after(RECORD_AGAIN_MS, resolve));
