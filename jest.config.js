@@ -22,5 +22,7 @@ export default {
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
   reporters: ['default', '<rootDir>/test/support/closing-line-reporter.mjs'],
   maxWorkers: 2,
+  // What the ES modules of a test file hold is never let go: a worker that has grown is replaced.
+  workerIdleMemoryLimit: '2GB',
   testTimeout: 30_000,
 };

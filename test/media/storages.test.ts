@@ -146,5 +146,5 @@ describe('Cloudinary', () => {
     expect(
       cloudinary.assets.get(`video/authenticated/${stored.key.replace('.mp4', '')}`)?.content.equals(long),
     ).toBe(true);
-  });
+  }, 120_000);
 });

@@ -215,6 +215,7 @@ describe('what is never answered', () => {
 
   it('answers what WhatsApp could not show', async () => {
     await takeIn(app, message({ type: 'unsupported', errors: [{ code: 131060, title: 'Unavailable' }] }));
+    await idle();
     expect(await answers()).toHaveLength(1);
   });
 

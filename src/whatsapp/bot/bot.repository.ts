@@ -70,7 +70,10 @@ const MAX_ATTEMPTS = 4;
 export class BotRepository {
   constructor(private readonly database: Database) {}
 
-  /** Of each of these conversations the first message that waits. */
+  /**
+   * Of each of these conversations the first message that waits; none while an answer in it is still to be accepted, as
+   * another process could overtake it.
+   */
   async listFirstWaiting(chatIds: readonly string[]): Promise<WaitingRow[]> {
     return this.database.query<WaitingRow>(
       {
@@ -89,7 +92,8 @@ export class BotRepository {
           JOIN message g ON g.chat_id = w.chat_id AND g.seq = w.seq
           JOIN conversation k ON k.chat_id = w.chat_id
           JOIN tenant t ON t.id = k.tenant_id
-          LEFT JOIN flow_set f ON f.tenant_id = t.id`,
+          LEFT JOIN flow_set f ON f.tenant_id = t.id
+          WHERE NOT EXISTS (SELECT FROM bot_answer a WHERE a.chat_id = c.chat_id)`,
       },
       [chatIds],
     );

@@ -134,6 +134,8 @@ export class BotService implements OnModuleInit, OnApplicationBootstrap, BeforeA
     pass('decided');
     await this.answers.handOver(answers);
     for (const row of committed) if (isToComeAgain(row)) this.fresh.add(row.chat_id);
+    // Whoever looked meanwhile has left what came after them.
+    for (const { chat_id: chatId } of answers) this.fresh.add(chatId);
   }
 
   /** One that cannot be decided on is not answered: it would come again for ever, and hold up the others. */
