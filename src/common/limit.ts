@@ -11,6 +11,7 @@ export class Limit {
     try {
       return await work();
     } finally {
+      // The place goes straight to the next: nobody who comes later can take it.
       const next = this.waiting.shift();
       if (next) next();
       else this.running--;

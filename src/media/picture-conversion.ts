@@ -1,6 +1,6 @@
 import sharp, { type Sharp } from 'sharp';
 import { AppError } from '../common/errors.js';
-import { ConversionSlots } from './conversion-slots.js';
+import { Limit } from '../common/limit.js';
 import { ACCEPTED_PICTURES, PICTURE_FORMATS } from './file-kinds.js';
 
 /** A small file can hold a picture of billions of pixels: above this, all frames counted, it is not decoded. */
@@ -12,7 +12,8 @@ const THUMBNAIL_SIDE = 256;
 const MAX_SECONDS = 20;
 const STICKER_SIDE = 512;
 
-const slots = new ConversionSlots();
+/** As many at once: each may hold 200 MB of pixels, and libuv's four threads also compare passwords. */
+const slots = new Limit(2);
 
 export interface WrittenPicture {
   width: number;

@@ -246,18 +246,7 @@ function isStill(row: ConversationRow, who: CustomerKeys): boolean {
 }
 
 function toOpen(tenantId: string, row: OpenedRow, chatId: string): OpenConversation {
-  return {
-    chatId,
-    tenantId,
-    customerId: row.customer_id,
-    waId: row.wa_id,
-    userId: row.user_id,
-    phone: row.phone,
-    name: row.name,
-    windowExpiresAt: row.window_expires_at,
-    botPaused: row.bot_paused,
-    mergedIntoId: null,
-  };
+  return toConversation({ ...row, chat_id: chatId, tenant_id: tenantId, merged_into_id: null });
 }
 
 function toConversation(row: ConversationRow): OpenConversation {
