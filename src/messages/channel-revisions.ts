@@ -3,7 +3,7 @@ import { Clock } from '../common/clock.js';
 import { messageId, type MessageAddress } from '../common/ids.js';
 import { storableText } from '../common/storable.js';
 import type { EventMessageBody, MessageType, WhatsappErrorBody } from '../chats/message.dto.js';
-import { sqlState } from '../infra/database/database.js';
+import { retryingDeadlocks } from '../infra/database/database.js';
 import { EventBus } from '../infra/events/event-bus.js';
 import { chatReader } from '../infra/storage/signed-urls.js';
 import { MediaService } from '../media/media.service.js';
@@ -39,8 +39,6 @@ export interface ChannelChange {
 }
 
 const MAX_EMOJI = 40;
-const DEADLOCK = '40P01';
-const MAX_ATTEMPTS = 4;
 
 /** What a channel tells of messages that have crossed it, and what is added to them later: new revisions for all. */
 @Injectable()
@@ -164,14 +162,4 @@ function detailsOf(what: ChannelChange['what']): object {
 /** One that is newer than the server knows is shown as it came. */
 function emojiOf(text: string): string {
   return canonicalEmoji(text) ?? storableText(text.slice(0, MAX_EMOJI));
-}
-
-async function retryingDeadlocks<T>(work: () => Promise<T>): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await work();
-    } catch (error) {
-      if (attempt >= MAX_ATTEMPTS || sqlState(error) !== DEADLOCK) throw error;
-    }
-  }
 }

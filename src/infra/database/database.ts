@@ -62,3 +62,21 @@ export class Database {
 export function sqlState(error: unknown): string | undefined {
   return error instanceof pg.DatabaseError ? error.code : undefined;
 }
+
+const DEADLOCK = '40P01';
+const MAX_ATTEMPTS = 4;
+
+/**
+ * Runs one statement that commits by itself; a deadlock is tried again. Transactions: `PrismaService.inTransaction`.
+ *
+ * @param work may be run again from its start, so it must have no other effects
+ */
+export async function retryingDeadlocks<T>(work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (attempt >= MAX_ATTEMPTS || sqlState(error) !== DEADLOCK) throw error;
+    }
+  }
+}

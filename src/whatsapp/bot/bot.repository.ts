@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { MessageAddress } from '../../common/ids.js';
 import type { MessageType } from '../../chats/message.dto.js';
-import { Database, sqlState } from '../../infra/database/database.js';
+import { Database, retryingDeadlocks } from '../../infra/database/database.js';
 import type { OutgoingMessage } from '../outbound/outgoing.js';
 
 /** The first message of a conversation that waits for the bot. */
@@ -63,9 +63,6 @@ export interface AnswerRow {
   message: OutgoingMessage;
 }
 
-const DEADLOCK = '40P01';
-const MAX_ATTEMPTS = 4;
-
 @Injectable()
 export class BotRepository {
   constructor(private readonly database: Database) {}
@@ -117,16 +114,12 @@ export class BotRepository {
    * rerun finds done what was done.
    */
   async commit(rows: readonly DecisionRow[], limits: AnswerLimits, at: Date): Promise<CommittedRow[]> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await this.database.query<CommittedRow>(
-          { name: 'bot.commit', text: 'SELECT * FROM commit_bot_decisions($1::json, $2::json, $3)' },
-          [JSON.stringify(rows), JSON.stringify(limits), at],
-        );
-      } catch (error) {
-        if (attempt >= MAX_ATTEMPTS || sqlState(error) !== DEADLOCK) throw error;
-      }
-    }
+    return retryingDeadlocks(() =>
+      this.database.query<CommittedRow>(
+        { name: 'bot.commit', text: 'SELECT * FROM commit_bot_decisions($1::json, $2::json, $3)' },
+        [JSON.stringify(rows), JSON.stringify(limits), at],
+      ),
+    );
   }
 
   /** Answers that are kept, by place. @param after the last of the page before */

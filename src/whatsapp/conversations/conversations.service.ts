@@ -4,7 +4,7 @@ import { Clock } from '../../common/clock.js';
 import { AppError } from '../../common/errors.js';
 import { isId } from '../../common/ids.js';
 import { ChatUpdated, ConversationOpened } from '../../chats/chats.events.js';
-import { sqlState } from '../../infra/database/database.js';
+import { retryingDeadlocks } from '../../infra/database/database.js';
 import { EventBus } from '../../infra/events/event-bus.js';
 import { toSystemBody } from '../../messages/message-mapper.js';
 import { MessageCreated } from '../../messages/messages.events.js';
@@ -36,8 +36,6 @@ const MERGE_TEXT = 'Two conversations turned out to be with the same customer an
 const MAX_KNOWN = 50_000;
 /** Another instance may have learned more of a customer: what is known here is looked up again after this. */
 const KNOWN_FOR_MS = 60_000;
-const DEADLOCK = '40P01';
-const MAX_ATTEMPTS = 4;
 
 /**
  * Customers, and the one conversation that each has with a tenant.
@@ -157,29 +155,20 @@ export class ConversationsService {
     who: CustomerKeys,
     options: Partial<OpenOptions>,
   ): Promise<OpenedRow | null> {
-    const rows = await this.openRows(tenant.id, who, {
+    const whole: OpenOptions = {
       moreKeys: [],
       force: false,
       make: true,
       makeChat: true,
       mergeText: MERGE_TEXT,
       ...options,
-    });
+    };
+    const rows = await retryingDeadlocks(() => this.repository.open(tenant.id, who, whole, this.clock.now()));
     const [row, ...merged] = rows;
     if (!row) return null;
     this.remember(tenant.id, who, row);
     this.tell(tenant.id, row, merged);
     return row;
-  }
-
-  private async openRows(tenantId: string, who: CustomerKeys, options: OpenOptions): Promise<OpenedRow[]> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await this.repository.open(tenantId, who, options, this.clock.now());
-      } catch (error) {
-        if (attempt >= MAX_ATTEMPTS || sqlState(error) !== DEADLOCK) throw error;
-      }
-    }
   }
 
   private remember(tenantId: string, { keys }: CustomerKeys, row: OpenedRow): void {
